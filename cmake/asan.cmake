@@ -1,0 +1,6 @@
+# Initial cache: cmake -S . -B build/asan -C cmake/asan.cmake (address and undefined behaviour)
+set(CMAKE_BUILD_TYPE Debug CACHE STRING "")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g" CACHE STRING "")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g" CACHE STRING "")
+set(MOODREEL_SANITIZE "address,undefined" CACHE STRING "")
+set(MOODREEL_WERROR ON CACHE BOOL "")

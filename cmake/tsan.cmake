@@ -1,0 +1,6 @@
+# Initial cache: cmake -S . -B build/tsan -C cmake/tsan.cmake (data races)
+set(CMAKE_BUILD_TYPE Debug CACHE STRING "")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g" CACHE STRING "")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g" CACHE STRING "")
+set(MOODREEL_SANITIZE "thread" CACHE STRING "")
+set(MOODREEL_WERROR ON CACHE BOOL "")
