@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-enum { SPIN_US = 20 }; /* longer than the gap between two kernels, shorter than a wake-up is worth */
+/* Longer than the gap between two kernels, shorter than a wake-up is worth. */
+enum { SPIN_US = 20 };
 
 struct worker {
     struct pool *pool;

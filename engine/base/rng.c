@@ -40,7 +40,8 @@ uint64_t rng_u64(struct rng *r)
 
 uint32_t rng_below(struct rng *r, uint32_t n)
 {
-    uint32_t limit = UINT32_MAX - UINT32_MAX % n; /* values at or above would favour small results */
+    /* Values at or above the limit would favour small results. */
+    uint32_t limit = UINT32_MAX - UINT32_MAX % n;
     uint32_t x;
     do
         x = (uint32_t)(rng_u64(r) >> 32);

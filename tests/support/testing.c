@@ -54,6 +54,8 @@ void testing_write(const char *path, const void *data, size_t len)
 const char *testing_data(const char *name)
 {
     const char *root = getenv("MOODREEL_DATA");
-    const char *path = testing_path(root != NULL ? root : MOODREEL_SOURCE_DIR "/../shared/data", name);
+    if (root == NULL)
+        root = MOODREEL_SOURCE_DIR "/../shared/data";
+    const char *path = testing_path(root, name);
     return access(path, R_OK) == 0 ? path : NULL;
 }
