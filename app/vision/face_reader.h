@@ -1,0 +1,48 @@
+/* Finder and classifier together: a picture in, faces with readings out. The live detector, the
+ * careful pass on a frozen picture and `moodreel photo` all go through here. One reader belongs to
+ * one thread. */
+#ifndef VISION_FACE_READER_H
+#define VISION_FACE_READER_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vision/face.h"
+
+struct pool;
+
+enum reader_effort { READER_LIVE, READER_CAREFUL };
+
+enum { READER_FACES_MAX = 32 };
+
+struct read_face {
+    struct face_box box; /* pixels */
+    struct reading reading;
+};
+
+/* Largest face first. */
+struct read_result {
+    int width, height; /* of the picture */
+    int count;
+    struct read_face face[READER_FACES_MAX];
+    float detect_ms, infer_ms;
+};
+
+struct face_reader;
+
+/* cascade as in face_finder_open(); model: path of the ONNX file; pool: borrowed, may be NULL. */
+int face_reader_open(struct face_reader **out, const char *cascade, const char *model,
+                     struct pool *pool, struct err *err);
+void face_reader_close(struct face_reader *r); /* NULL is allowed */
+
+/* bgr: height rows of `stride` bytes. max_faces <= READER_FACES_MAX. */
+int face_reader_read(struct face_reader *r, const uint8_t *bgr, int width, int height, int stride,
+                     enum reader_effort effort, int max_faces, struct read_result *out,
+                     struct err *err);
+
+/* A picture file, with the careful pass: what `moodreel photo` shows. The sentence names the file.
+ */
+int face_reader_photo(struct face_reader *r, const char *path, struct read_result *out,
+                      struct err *err);
+
+#endif
