@@ -1,0 +1,162 @@
+/* The private half of nn/graph.h: what a graph looks like to the engine's own files.
+ *
+ * DESIGN. One table row per operator (NN_OPS) gives its enum, its ONNX name, how many inputs it
+ * takes, which of them are trainable parameters, and its shape function. Attributes keep their
+ * ONNX names and types, so the file format and the passes need no per-operator code.
+ * Nodes are stored in an order in which they can be executed. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "base/rng.h"
+#include "nn/graph.h"
+
+/* X(enum, ONNX name, least inputs, most inputs, trainable inputs as bits, shape function) */
+#define NN_OPS(X)                                                                                  \
+    X(CONV, "Conv", 2, 3, 6, conv)                                                                 \
+    X(GEMM, "Gemm", 2, 3, 6, gemm)                                                                 \
+    X(MATMUL, "MatMul", 2, 2, 2, matmul)                                                           \
+    X(BATCHNORM, "BatchNormalization", 5, 5, 6, same)                                              \
+    X(RELU, "Relu", 1, 1, 0, same)                                                                 \
+    X(LEAKY_RELU, "LeakyRelu", 1, 1, 0, same)                                                      \
+    X(SIGMOID, "Sigmoid", 1, 1, 0, same)                                                           \
+    X(HARD_SIGMOID, "HardSigmoid", 1, 1, 0, same)                                                  \
+    X(HARD_SWISH, "HardSwish", 1, 1, 0, same)                                                      \
+    X(TANH, "Tanh", 1, 1, 0, same)                                                                 \
+    X(CLIP, "Clip", 1, 3, 0, same)                                                                 \
+    X(SOFTMAX, "Softmax", 1, 1, 0, same)                                                           \
+    X(IDENTITY, "Identity", 1, 1, 0, same)                                                         \
+    X(DROPOUT, "Dropout", 1, 3, 0, same)                                                           \
+    X(ADD, "Add", 2, 2, 0, broadcast)                                                              \
+    X(MUL, "Mul", 2, 2, 0, broadcast)                                                              \
+    X(MAXPOOL, "MaxPool", 1, 1, 0, pool)                                                           \
+    X(AVGPOOL, "AveragePool", 1, 1, 0, pool)                                                       \
+    X(GLOBAL_AVGPOOL, "GlobalAveragePool", 1, 1, 0, global_pool)                                   \
+    X(GLOBAL_MAXPOOL, "GlobalMaxPool", 1, 1, 0, global_pool)                                       \
+    X(CONCAT, "Concat", 1, 64, 0, concat)                                                          \
+    X(FLATTEN, "Flatten", 1, 1, 0, flatten)                                                        \
+    X(RESHAPE, "Reshape", 2, 2, 0, reshape)
+
+enum nn_op {
+#define X(id, ...) NN_OP_##id,
+    NN_OPS(X)
+#undef X
+        NN_OP_COUNT
+};
+
+struct nn_node;
+/* Sets the shape and type of the node's outputs from its inputs and attributes. */
+typedef int nn_shape_fn(struct nn_graph *g, const struct nn_node *n, struct err *err);
+
+struct nn_op_info {
+    const char *name; /* in ONNX */
+    int min_inputs, max_inputs;
+    unsigned parameters; /* bit i: a constant input i is trained */
+    nn_shape_fn *shape;
+};
+
+const struct nn_op_info *nn__op_info(enum nn_op op);
+int nn__op_find(const char *name); /* enum nn_op, or -1 */
+
+enum nn_attr_kind { NN_ATTR_INT, NN_ATTR_FLOAT, NN_ATTR_STRING, NN_ATTR_INTS, NN_ATTR_FLOATS };
+
+struct nn_attr {
+    const char *name;
+    enum nn_attr_kind kind;
+    int count;           /* of ints or floats; 1 for single ones */
+    const int64_t *ints; /* INT, INTS */
+    const float *floats; /* FLOAT, FLOATS */
+    const char *string;  /* STRING */
+};
+
+struct nn_node {
+    enum nn_op op;
+    const char *name;
+    int input_count, output_count, attr_count;
+    nn_value *inputs; /* NN_NONE: an optional input that is absent */
+    nn_value *outputs;
+    struct nn_attr *attrs;
+};
+
+struct nn_tensor {
+    const char *name; /* unique in the graph */
+    enum nn_dtype dtype;
+    struct nn_shape shape;
+    void *data;   /* 64-byte aligned; owned by the graph; NULL: an input or computed */
+    int producer; /* index of the node that computes it; -1: input or constant */
+    bool trainable;
+};
+
+struct nn_meta {
+    const char *key, *value;
+};
+
+struct nn_graph {
+    const char *name;
+    uint64_t seed;
+    struct arena *arena; /* all strings, nodes' arrays and attributes */
+    struct nn_node *nodes;
+    size_t node_count, node_cap;
+    struct nn_tensor *values;
+    size_t value_count, value_cap;
+    nn_value *inputs, *outputs;
+    size_t input_count, input_cap, output_count, output_cap;
+    struct nn_meta *meta;
+    size_t meta_count, meta_cap;
+    struct err error; /* the first one while building */
+    bool finished;
+};
+
+/* Elements of a shape with an open batch counted as `batch`; -1 on overflow of int64. */
+int64_t nn__shape_elements(const struct nn_shape *s, int64_t batch);
+bool nn__shape_equal(const struct nn_shape *a, const struct nn_shape *b);
+
+/* Values. The pointer from nn__value() is good until the next value is added. */
+struct nn_tensor *nn__value(const struct nn_graph *g, nn_value v);
+bool nn__is_constant(const struct nn_graph *g, nn_value v);
+/* Adds a value; name NULL makes one up; a taken name is an error. */
+nn_value nn__value_add(struct nn_graph *g, const char *name, enum nn_dtype type,
+                       const struct nn_shape *shape);
+/* Adds a constant with room for its elements, not filled. NN_NONE after an error. */
+nn_value nn__constant_add(struct nn_graph *g, const char *name, enum nn_dtype type,
+                          const struct nn_shape *shape);
+nn_value nn__input_add(struct nn_graph *g, const char *name, enum nn_dtype type,
+                       const struct nn_shape *shape);
+
+/* Nodes. Add one, give it inputs and attributes, then end it: that checks it, infers its shapes
+ * and creates its outputs (names may be NULL). Returns the first output or NN_NONE. */
+struct nn_node *nn__node_begin(struct nn_graph *g, enum nn_op op, const char *name);
+void nn__node_input(struct nn_graph *g, struct nn_node *n, nn_value v);
+void nn__node_int(struct nn_graph *g, struct nn_node *n, const char *attr, int64_t value);
+void nn__node_float(struct nn_graph *g, struct nn_node *n, const char *attr, float value);
+void nn__node_string(struct nn_graph *g, struct nn_node *n, const char *attr, const char *value);
+void nn__node_ints(struct nn_graph *g, struct nn_node *n, const char *attr, const int64_t *values,
+                   int count);
+void nn__node_floats(struct nn_graph *g, struct nn_node *n, const char *attr, const float *values,
+                     int count);
+nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
+                      const char *const *output_names);
+
+/* Attributes; the last argument is what an absent one means. */
+const struct nn_attr *nn__attr(const struct nn_node *n, const char *name); /* NULL: absent */
+int64_t nn__attr_int(const struct nn_node *n, const char *name, int64_t absent);
+float nn__attr_float(const struct nn_node *n, const char *name, float absent);
+const char *nn__attr_string(const struct nn_node *n, const char *name, const char *absent);
+
+/* The sliding window of a convolution or pool, read from its attributes and checked. */
+struct nn_window {
+    int kernel[2], stride[2], dilation[2]; /* height, width */
+    int pad[4];                            /* top, left, bottom, right, already resolved */
+    int in[2], out[2];                     /* spatial sizes */
+    int groups;                            /* Conv */
+};
+int nn__window(const struct nn_graph *g, const struct nn_node *n, struct nn_window *w,
+               struct err *err);
+
+/* The limits of Clip, from inputs (opset 11) or attributes (opset 6). */
+void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi);
+
+/* Error of a node: "node NAME (OPERATOR): <text>". */
+int nn__node_error(const struct nn_node *n, struct err *err, int code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif
