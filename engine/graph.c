@@ -33,6 +33,7 @@ struct nn_graph *nn_graph_create(const char *name, uint64_t seed)
     g->arena = arena_create(ARENA_BLOCK);
     g->name = arena_strdup(g->arena, name);
     g->seed = seed;
+    g->opset = 13;
     return g;
 }
 
@@ -41,7 +42,8 @@ void nn_graph_destroy(struct nn_graph *g)
     if (!g)
         return;
     for (size_t i = 0; i < g->value_count; i++)
-        mem_free_aligned(g->values[i].data);
+        if (!g->values[i].borrowed)
+            mem_free_aligned(g->values[i].data);
     arena_destroy(g->arena);
     free(g->nodes);
     free(g->values);
@@ -265,6 +267,20 @@ static int check_inputs(const struct nn_graph *g, const struct nn_node *n, struc
     return 0;
 }
 
+static bool has_unknown_input(const struct nn_graph *g, const struct nn_node *n)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (n->inputs[i] != NN_NONE && nn__value(g, n->inputs[i])->shape.rank == NN_UNKNOWN)
+            return true;
+    return false;
+}
+
+static void set_unknown_outputs(struct nn_graph *g, const struct nn_node *n)
+{
+    for (int i = 0; i < n->output_count; i++)
+        nn__value(g, n->outputs[i])->shape = (struct nn_shape){.rank = NN_UNKNOWN};
+}
+
 nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
                       const char *const *output_names)
 {
@@ -281,7 +297,9 @@ nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
     }
     g->node_count++;
     mark_trainable(g, n);
-    if (nn__op_info(n->op)->shape(g, n, &g->error) < 0)
+    if (has_unknown_input(g, n))
+        set_unknown_outputs(g, n);
+    else if (nn__op_info(n->op)->shape(g, n, &g->error) < 0)
         return NN_NONE;
     return n->outputs[0];
 }

@@ -34,7 +34,58 @@
     X(GLOBAL_MAXPOOL, "GlobalMaxPool", 1, 1, 0, global_pool)                                       \
     X(CONCAT, "Concat", 1, 64, 0, concat)                                                          \
     X(FLATTEN, "Flatten", 1, 1, 0, flatten)                                                        \
-    X(RESHAPE, "Reshape", 2, 2, 0, reshape)
+    X(RESHAPE, "Reshape", 2, 2, 0, reshape)                                                        \
+    /* The rest is for inference only; shape functions in shape_tensor.c. */                       \
+    X(CONV_TRANSPOSE, "ConvTranspose", 2, 3, 0, conv_transpose)                                    \
+    X(INSTANCE_NORM, "InstanceNormalization", 3, 3, 0, same)                                       \
+    X(LAYER_NORM, "LayerNormalization", 2, 3, 0, layer_norm)                                       \
+    X(PRELU, "PRelu", 2, 2, 0, same)                                                               \
+    X(ELU, "Elu", 1, 1, 0, same)                                                                   \
+    X(GELU, "Gelu", 1, 1, 0, same)                                                                 \
+    X(ERF, "Erf", 1, 1, 0, same)                                                                   \
+    X(SOFTPLUS, "Softplus", 1, 1, 0, same)                                                         \
+    X(LOG_SOFTMAX, "LogSoftmax", 1, 1, 0, same)                                                    \
+    X(SQRT, "Sqrt", 1, 1, 0, same)                                                                 \
+    X(EXP, "Exp", 1, 1, 0, same)                                                                   \
+    X(LOG, "Log", 1, 1, 0, same)                                                                   \
+    X(ABS, "Abs", 1, 1, 0, same)                                                                   \
+    X(NEG, "Neg", 1, 1, 0, same)                                                                   \
+    X(FLOOR, "Floor", 1, 1, 0, same)                                                               \
+    X(CEIL, "Ceil", 1, 1, 0, same)                                                                 \
+    X(RECIPROCAL, "Reciprocal", 1, 1, 0, same)                                                     \
+    X(SUB, "Sub", 2, 2, 0, broadcast)                                                              \
+    X(DIV, "Div", 2, 2, 0, broadcast)                                                              \
+    X(POW, "Pow", 2, 2, 0, broadcast)                                                              \
+    X(EQUAL, "Equal", 2, 2, 0, compare)                                                            \
+    X(LESS, "Less", 2, 2, 0, compare)                                                              \
+    X(GREATER, "Greater", 2, 2, 0, compare)                                                        \
+    X(MAX, "Max", 1, 64, 0, broadcast_all)                                                         \
+    X(MIN, "Min", 1, 64, 0, broadcast_all)                                                         \
+    X(SUM, "Sum", 1, 64, 0, broadcast_all)                                                         \
+    X(WHERE, "Where", 3, 3, 0, broadcast_all)                                                      \
+    X(REDUCE_MEAN, "ReduceMean", 1, 2, 0, reduce)                                                  \
+    X(REDUCE_SUM, "ReduceSum", 1, 2, 0, reduce)                                                    \
+    X(REDUCE_MAX, "ReduceMax", 1, 2, 0, reduce)                                                    \
+    X(REDUCE_MIN, "ReduceMin", 1, 2, 0, reduce)                                                    \
+    X(SPLIT, "Split", 1, 2, 0, split)                                                              \
+    X(SLICE, "Slice", 1, 5, 0, slice)                                                              \
+    X(PAD, "Pad", 1, 3, 0, pad)                                                                    \
+    X(TRANSPOSE, "Transpose", 1, 1, 0, transpose)                                                  \
+    X(SQUEEZE, "Squeeze", 1, 2, 0, squeeze)                                                        \
+    X(UNSQUEEZE, "Unsqueeze", 1, 2, 0, unsqueeze)                                                  \
+    X(GATHER, "Gather", 2, 2, 0, gather)                                                           \
+    X(EXPAND, "Expand", 2, 2, 0, expand)                                                           \
+    X(TILE, "Tile", 2, 2, 0, tile)                                                                 \
+    X(RESIZE, "Resize", 1, 4, 0, resize)                                                           \
+    X(UPSAMPLE, "Upsample", 1, 2, 0, resize)                                                       \
+    X(DEPTH_TO_SPACE, "DepthToSpace", 1, 1, 0, depth_to_space)                                     \
+    X(CAST, "Cast", 1, 1, 0, cast)                                                                 \
+    X(SHAPE, "Shape", 1, 1, 0, shape)                                                              \
+    X(SIZE, "Size", 1, 1, 0, size)                                                                 \
+    X(CONSTANT_OF_SHAPE, "ConstantOfShape", 1, 1, 0, constant_of_shape)                            \
+    X(RANGE, "Range", 3, 3, 0, range)                                                              \
+    X(QUANTIZE, "QuantizeLinear", 2, 3, 0, quantize)                                               \
+    X(DEQUANTIZE, "DequantizeLinear", 2, 3, 0, dequantize)
 
 enum nn_op {
 #define X(id, ...) NN_OP_##id,
@@ -53,6 +104,11 @@ struct nn_op_info {
     unsigned parameters; /* bit i: a constant input i is trained */
     nn_shape_fn *shape;
 };
+
+/* One shape function for each family, in shape.c and shape_tensor.c. */
+#define X(id, name, min, max, parameters, fn) nn_shape_fn nn__shape_##fn;
+NN_OPS(X)
+#undef X
 
 const struct nn_op_info *nn__op_info(enum nn_op op);
 int nn__op_find(const char *name); /* enum nn_op, or -1 */
@@ -84,6 +140,7 @@ struct nn_tensor {
     void *data;   /* 64-byte aligned; owned by the graph; NULL: an input or computed */
     int producer; /* index of the node that computes it; -1: input or constant */
     bool trainable;
+    bool borrowed;   /* data belongs to another graph */
 };
 
 struct nn_meta {
@@ -102,10 +159,14 @@ struct nn_graph {
     size_t input_count, input_cap, output_count, output_cap;
     struct nn_meta *meta;
     size_t meta_count, meta_cap;
+    int opset;        /* whose meaning the nodes have; 13 for built ones */
+    bool bound;       /* the batch is a number: every shape must be known */
     struct err error; /* the first one while building */
     bool finished;
 };
 
+/* A shape of rank NN_UNKNOWN is not known before the batch is bound. */
+enum { NN_UNKNOWN = -1 };
 /* Elements of a shape with an open batch counted as `batch`; -1 on overflow of int64. */
 int64_t nn__shape_elements(const struct nn_shape *s, int64_t batch);
 bool nn__shape_equal(const struct nn_shape *a, const struct nn_shape *b);
@@ -142,15 +203,47 @@ int64_t nn__attr_int(const struct nn_node *n, const char *name, int64_t absent);
 float nn__attr_float(const struct nn_node *n, const char *name, float absent);
 const char *nn__attr_string(const struct nn_node *n, const char *name, const char *absent);
 
+/* Constants as numbers. read_ints: the elements of an integer (or float) constant; returns how
+ * many, -1 when v is absent, not constant, or has more than `most`. */
+int nn__read_ints(const struct nn_graph *g, nn_value v, int64_t *out, int most);
+/* One element of a constant of any type. */
+double nn__element(const struct nn_tensor *t, int64_t index);
+void nn__set_element(struct nn_tensor *t, int64_t index, double value); /* saturates */
+
+/* The numbers that an operator takes from an attribute or, in newer opsets, from a constant input
+ * `i`. Returns how many, 0 when both are absent; an error when they are not constant. */
+int nn__node_numbers(const struct nn_graph *g, const struct nn_node *n, const char *attr, int i,
+                     int64_t *out, int most, struct err *err);
+/* The axes of a reduction, Squeeze or Unsqueeze as one flag each; all false when none is given. */
+int nn__axes(const struct nn_graph *g, const struct nn_node *n, int rank,
+             bool marked[NN_MAX_RANK], struct err *err);
+
+/* One axis of Slice: element i of the result is element start + i * step of the input. */
+struct nn_slice {
+    int64_t start[NN_MAX_RANK], step[NN_MAX_RANK], count[NN_MAX_RANK];
+};
+int nn__slice(const struct nn_graph *g, const struct nn_node *n, struct nn_slice *s,
+              struct err *err);
+/* Pad: elements before and after each axis; negative ones cut. */
+int nn__pads(const struct nn_graph *g, const struct nn_node *n, int64_t before[NN_MAX_RANK],
+             int64_t after[NN_MAX_RANK], struct err *err);
+/* Resize: scale factor of each axis. */
+int nn__scales(const struct nn_graph *g, const struct nn_node *n, double scale[NN_MAX_RANK],
+               struct err *err);
+
 /* The sliding window of a convolution or pool, read from its attributes and checked. */
 struct nn_window {
     int kernel[2], stride[2], dilation[2]; /* height, width */
     int pad[4];                            /* top, left, bottom, right, already resolved */
-    int in[2], out[2];                     /* spatial sizes */
+    int in[2], out[2];                     /* spatial sizes; a row (N x C x W) has height 1 */
     int groups;                            /* Conv */
 };
 int nn__window(const struct nn_graph *g, const struct nn_node *n, struct nn_window *w,
                struct err *err);
+
+/* ConvTranspose: `in` is read, `out` written; pads cut the written image. */
+int nn__window_transposed(const struct nn_graph *g, const struct nn_node *n, struct nn_window *w,
+                          struct err *err);
 
 /* The limits of Clip, from inputs (opset 11) or attributes (opset 6). */
 void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi);

@@ -27,7 +27,7 @@ size_t nn_dtype_size(enum nn_dtype t);      /* bytes of one element */
 const char *nn_dtype_name(enum nn_dtype t); /* "f32" ... */
 
 struct nn_shape {
-    int rank;                  /* 0: a scalar */
+    int rank;                  /* 0: a scalar; -1: told only when a run fixes the batch */
     int64_t dims[NN_MAX_RANK]; /* NN_ANY_BATCH only in dims[0] */
 };
 
