@@ -47,6 +47,7 @@ void nn_graph_destroy(struct nn_graph *g)
     arena_destroy(g->arena);
     free(g->nodes);
     free(g->values);
+    free(g->names);
     free(g->inputs);
     free(g->outputs);
     free(g->meta);
@@ -83,12 +84,40 @@ bool nn__is_constant(const struct nn_graph *g, nn_value v)
     return v >= 0 && nn__value(g, v)->data;
 }
 
+/* FNV-1a (Fowler, Noll, Vo) */
+static size_t hash(const char *s)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *s; s++)
+        h = (h ^ (uint8_t)*s) * 1099511628211u;
+    return (size_t)(h ^ h >> 32);
+}
+
+/* The slot that holds the name, or the free one where it belongs. */
+static int32_t *name_slot(const struct nn_graph *g, const char *name)
+{
+    size_t i = hash(name) & (g->names_cap - 1);
+    while (g->names[i] >= 0 && strcmp(g->values[g->names[i]].name, name) != 0)
+        i = (i + 1) & (g->names_cap - 1);
+    return &g->names[i];
+}
+
+/* Enters every value's name into a table with room for one more. */
+static void rehash(struct nn_graph *g)
+{
+    free(g->names);
+    g->names_cap = 64;
+    while (g->names_cap < 4 * (g->value_count + 1))
+        g->names_cap *= 2;
+    g->names = mem_new(g->names_cap, sizeof *g->names);
+    memset(g->names, 0xff, g->names_cap * sizeof *g->names);
+    for (size_t i = 0; i < g->value_count; i++)
+        *name_slot(g, g->values[i].name) = (int32_t)i;
+}
+
 nn_value nn_graph_find(const struct nn_graph *g, const char *value_name)
 {
-    for (size_t i = 0; i < g->value_count; i++)
-        if (!strcmp(g->values[i].name, value_name))
-            return (nn_value)i;
-    return NN_NONE;
+    return g->names_cap ? *name_slot(g, value_name) : NN_NONE;
 }
 
 nn_value nn__value_add(struct nn_graph *g, const char *name, enum nn_dtype type,
@@ -108,6 +137,9 @@ nn_value nn__value_add(struct nn_graph *g, const char *name, enum nn_dtype type,
     g->values = mem_grow(g->values, &g->value_cap, g->value_count + 1, sizeof *g->values);
     g->values[g->value_count] = (struct nn_tensor){
         .name = arena_strdup(g->arena, name), .dtype = type, .shape = *shape, .producer = -1};
+    if (2 * (g->value_count + 1) > g->names_cap)
+        rehash(g);
+    *name_slot(g, name) = (int32_t)g->value_count;
     return (nn_value)g->value_count++;
 }
 
@@ -152,7 +184,10 @@ void nn_graph_output(struct nn_graph *g, nn_value v, const char *name)
         err_set(&g->error, ERR_FORMAT, "two tensors are both named \"%s\"", name);
         return;
     }
-    nn__value(g, v)->name = arena_strdup(g->arena, name);
+    if (taken == NN_NONE) {
+        nn__value(g, v)->name = arena_strdup(g->arena, name);
+        rehash(g);
+    }
     list_add(&g->outputs, &g->output_count, &g->output_cap, v);
 }
 
@@ -244,6 +279,20 @@ void nn__node_floats(struct nn_graph *g, struct nn_node *n, const char *attr, co
         copy(g, values, sizeof *values * (size_t)count);
 }
 
+void nn__node_tensor(struct nn_graph *g, struct nn_node *n, const char *attr, nn_value constant)
+{
+    attr_add(g, n, attr, NN_ATTR_TENSOR, 1)->tensor = constant;
+}
+
+void nn__attr_remove(struct nn_node *n, const char *name)
+{
+    for (int i = 0; i < n->attr_count; i++)
+        if (!strcmp(n->attrs[i].name, name)) {
+            n->attrs[i] = n->attrs[--n->attr_count];
+            return;
+        }
+}
+
 /* Marks constant inputs that the operator table calls parameters. */
 static void mark_trainable(struct nn_graph *g, const struct nn_node *n)
 {
@@ -252,6 +301,17 @@ static void mark_trainable(struct nn_graph *g, const struct nn_node *n)
         if (parameters >> i & 1 && nn__is_constant(g, n->inputs[i]) &&
             nn__value(g, n->inputs[i])->dtype == NN_F32)
             nn__value(g, n->inputs[i])->trainable = true;
+}
+
+/* Dropout's mask, MaxPool's indices, the training outputs of BatchNormalization. */
+static bool is_optional_output(const struct nn_graph *g, nn_value v)
+{
+    int producer = nn__value(g, v)->producer;
+    if (producer < 0)
+        return false;
+    const struct nn_node *n = &g->nodes[producer];
+    return (n->op == NN_OP_DROPOUT || n->op == NN_OP_MAXPOOL || n->op == NN_OP_BATCHNORM) &&
+           n->outputs[0] != v;
 }
 
 static int check_inputs(const struct nn_graph *g, const struct nn_node *n, struct err *err)
@@ -263,6 +323,9 @@ static int check_inputs(const struct nn_graph *g, const struct nn_node *n, struc
     for (int i = 0; i < n->input_count; i++) {
         if (n->inputs[i] == NN_NONE ? i < info->min_inputs : (size_t)n->inputs[i] >= g->value_count)
             return nn__node_error(n, err, ERR_FORMAT, "input %d is missing", i);
+        if (n->inputs[i] != NN_NONE && is_optional_output(g, n->inputs[i]))
+            return nn__node_error(n, err, ERR_UNSUPPORTED, "it uses an optional output \"%.80s\"",
+                                  nn__value(g, n->inputs[i])->name);
     }
     return 0;
 }
@@ -286,7 +349,11 @@ nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
 {
     if (g->error.code || check_inputs(g, n, &g->error) < 0)
         return NN_NONE;
-    n->outputs = arena_alloc(g->arena, sizeof *n->outputs * (size_t)(outputs ? outputs : 1));
+    if (outputs < 1) {
+        nn__node_error(n, &g->error, ERR_FORMAT, "it has no output");
+        return NN_NONE;
+    }
+    n->outputs = arena_alloc(g->arena, sizeof *n->outputs * (size_t)outputs);
     n->output_count = outputs;
     for (int i = 0; i < outputs; i++) {
         n->outputs[i] =

@@ -113,15 +113,23 @@ NN_OPS(X)
 const struct nn_op_info *nn__op_info(enum nn_op op);
 int nn__op_find(const char *name); /* enum nn_op, or -1 */
 
-enum nn_attr_kind { NN_ATTR_INT, NN_ATTR_FLOAT, NN_ATTR_STRING, NN_ATTR_INTS, NN_ATTR_FLOATS };
+enum nn_attr_kind {
+    NN_ATTR_INT,
+    NN_ATTR_FLOAT,
+    NN_ATTR_STRING,
+    NN_ATTR_INTS,
+    NN_ATTR_FLOATS,
+    NN_ATTR_TENSOR
+};
 
 struct nn_attr {
     const char *name;
     enum nn_attr_kind kind;
-    int count;           /* of ints or floats; 1 for single ones */
-    const int64_t *ints; /* INT, INTS */
-    const float *floats; /* FLOAT, FLOATS */
-    const char *string;  /* STRING */
+    int count;          /* of ints or floats; 1 for single ones */
+    int64_t *ints;      /* INT, INTS; else NULL */
+    float *floats;      /* FLOAT, FLOATS; else NULL */
+    const char *string; /* STRING */
+    nn_value tensor;    /* TENSOR: a constant of the graph */
 };
 
 struct nn_node {
@@ -159,6 +167,8 @@ struct nn_graph {
     size_t input_count, input_cap, output_count, output_cap;
     struct nn_meta *meta;
     size_t meta_count, meta_cap;
+    int32_t *names;   /* hash table of value indices by name, -1: free; a power of two */
+    size_t names_cap;
     int opset;        /* whose meaning the nodes have; 13 for built ones */
     bool bound;       /* the batch is a number: every shape must be known */
     struct err error; /* the first one while building */
@@ -194,6 +204,8 @@ void nn__node_ints(struct nn_graph *g, struct nn_node *n, const char *attr, cons
                    int count);
 void nn__node_floats(struct nn_graph *g, struct nn_node *n, const char *attr, const float *values,
                      int count);
+void nn__node_tensor(struct nn_graph *g, struct nn_node *n, const char *attr, nn_value constant);
+void nn__attr_remove(struct nn_node *n, const char *name);
 nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
                       const char *const *output_names);
 
@@ -245,7 +257,7 @@ int nn__window(const struct nn_graph *g, const struct nn_node *n, struct nn_wind
 int nn__window_transposed(const struct nn_graph *g, const struct nn_node *n, struct nn_window *w,
                           struct err *err);
 
-/* The limits of Clip, from inputs (opset 11) or attributes (opset 6). */
+/* The limits of Clip, from inputs (opset 11) or attributes (opset 6); infinite where absent. */
 void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi);
 
 /* Error of a node: "node NAME (OPERATOR): <text>". */

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,8 +216,7 @@ static int check_kernel_shape(const struct nn_graph *g, const struct nn_node *n,
 static int check_bias(const struct nn_graph *g, const struct nn_node *n, int64_t channels,
                       struct err *err)
 {
-    if (has_input(n, 2) &&
-        (in_shape(g, n, 2)->rank != 1 || in_shape(g, n, 2)->dims[0] != channels))
+    if (has_input(n, 2) && (in_shape(g, n, 2)->rank != 1 || in_shape(g, n, 2)->dims[0] != channels))
         return nn__node_error(n, err, ERR_FORMAT, "the bias does not fit the output channels");
     return 0;
 }
@@ -480,12 +480,16 @@ int nn__shape_reshape(struct nn_graph *g, const struct nn_node *n, struct err *e
     return code < 0 ? code : set_like(g, n, &out, err);
 }
 
+static float scalar_input(const struct nn_graph *g, const struct nn_node *n, int i, float absent)
+{
+    bool given = has_input(n, i) && nn__is_constant(g, n->inputs[i]) &&
+                 nn__value(g, n->inputs[i])->dtype == NN_F32 &&
+                 nn__shape_elements(in_shape(g, n, i), 1) == 1;
+    return given ? *(const float *)nn__value(g, n->inputs[i])->data : absent;
+}
+
 void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi)
 {
-    *lo = nn__attr_float(n, "min", -3.4028235e38f);
-    *hi = nn__attr_float(n, "max", 3.4028235e38f);
-    if (has_input(n, 1) && nn__is_constant(g, n->inputs[1]))
-        *lo = *(const float *)nn__value(g, n->inputs[1])->data;
-    if (has_input(n, 2) && nn__is_constant(g, n->inputs[2]))
-        *hi = *(const float *)nn__value(g, n->inputs[2])->data;
+    *lo = scalar_input(g, n, 1, nn__attr_float(n, "min", -INFINITY));
+    *hi = scalar_input(g, n, 2, nn__attr_float(n, "max", INFINITY));
 }

@@ -1,0 +1,201 @@
+/* ONNX files: what is written comes back equal, damaged bytes give a sentence and nothing worse. */
+#include "support/testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "internal.h"
+#include "nn/layers.h"
+#include "nn/onnx.h"
+
+static struct nn_graph *small(void)
+{
+    struct nn_graph *g = nn_graph_create("small", 3);
+    nn_value x = nn_input(g, "input", 1, 6, 6);
+    x = nn_conv2d(g, x, (struct nn_conv){.out = 2, .kernel = 3, .pads = {.same = true}});
+    x = nn_activation(g, nn_batchnorm(g, x), NN_ACT_RELU6);
+    x = nn_maxpool(g, x, (struct nn_pool){.kernel = 2});
+    nn_value gate = nn_activation(g, nn_global_avgpool(g, x), NN_ACT_HARD_SIGMOID);
+    x = nn_flatten(g, nn_dropout(g, nn_mul(g, x, gate), 0.25f));
+    nn_graph_output(g, nn_dense(g, x, 3), "logits");
+    nn_graph_output(g, nn_dense(g, x, 2), "second");
+    nn_graph_set_meta(g, "labels", "a,b,c");
+    assert_int_equal(nn_graph_finish(g, NULL), 0);
+    return g;
+}
+
+static void *small_bytes(size_t *len)
+{
+    char *dir = testing_make_dir();
+    struct nn_graph *g = small();
+    void *data = NULL;
+    assert_int_equal(nn_onnx_save(g, testing_path(dir, "x.onnx"), NULL), 0);
+    assert_int_equal(path_read(testing_path(dir, "x.onnx"), &data, len, 1 << 20, NULL), 0);
+    nn_graph_destroy(g);
+    testing_remove_dir(dir);
+    return data;
+}
+
+static void assert_same_attr(const struct nn_attr *a, const struct nn_attr *b)
+{
+    assert_string_equal(a->name, b->name);
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->count, b->count);
+    if (a->ints)
+        assert_memory_equal(a->ints, b->ints, sizeof *a->ints * (size_t)a->count);
+    if (a->floats)
+        assert_memory_equal(a->floats, b->floats, sizeof *a->floats * (size_t)a->count);
+}
+
+static void assert_same_value(const struct nn_graph *a, const struct nn_graph *b, const char *name)
+{
+    const struct nn_tensor *s = nn__value(a, nn_graph_find(a, name));
+    nn_value v = nn_graph_find(b, name);
+    assert_int_not_equal(v, NN_NONE);
+    const struct nn_tensor *t = nn__value(b, v);
+    assert_int_equal(s->dtype, t->dtype);
+    assert_true(nn__shape_equal(&s->shape, &t->shape));
+    assert_int_equal(s->trainable, t->trainable);
+    assert_int_equal(!s->data, !t->data);
+    if (s->data)
+        assert_memory_equal(s->data, t->data,
+                            (size_t)nn__shape_elements(&s->shape, 1) * nn_dtype_size(s->dtype));
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    size_t len;
+    void *data = small_bytes(&len);
+    struct nn_graph *a = small(), *b = NULL;
+    assert_int_equal(nn_onnx_read(&b, data, len, NULL), 0);
+    assert_int_equal(a->node_count, b->node_count);
+    for (size_t i = 0; i < a->node_count; i++) {
+        const struct nn_node *m = &a->nodes[i], *n = &b->nodes[i];
+        assert_int_equal(m->op, n->op);
+        assert_string_equal(m->name, n->name);
+        assert_int_equal(m->attr_count, n->attr_count);
+        for (int k = 0; k < m->attr_count; k++)
+            assert_same_attr(&m->attrs[k], &n->attrs[k]);
+    }
+    assert_int_equal(a->value_count, b->value_count);
+    for (size_t i = 0; i < a->value_count; i++)
+        assert_same_value(a, b, a->values[i].name);
+    assert_int_equal(nn_graph_output_count(b), 2);
+    assert_string_equal(nn_graph_value_name(b, nn_graph_output_at(b, 1)), "second");
+    assert_string_equal(nn_graph_meta(b, "labels"), "a,b,c");
+    nn_graph_destroy(a);
+    nn_graph_destroy(b);
+    free(data);
+}
+
+/* Reads bytes that may be damaged: either a graph or an error with a sentence. */
+static bool read_damaged(const void *data, size_t len)
+{
+    struct nn_graph *g = NULL;
+    struct err err = {0};
+    int code = nn_onnx_read(&g, data, len, &err);
+    if (code < 0) {
+        assert_int_equal(err.code, code);
+        assert_true(err.text[0] != '\0');
+    }
+    nn_graph_destroy(g);
+    return code == 0;
+}
+
+static void test_truncated_bytes(void **state)
+{
+    (void)state;
+    size_t len;
+    char *data = small_bytes(&len);
+    for (size_t cut = 0; cut < len; cut++) {
+        char *exact = malloc(cut ? cut : 1); /* so that a sanitizer sees any byte too far */
+        memcpy(exact, data, cut);
+        read_damaged(exact, cut);
+        free(exact);
+    }
+    assert_false(read_damaged(data, len / 2));
+    free(data);
+}
+
+static void test_flipped_bytes(void **state)
+{
+    (void)state;
+    size_t len;
+    unsigned char *data = small_bytes(&len);
+    static const unsigned char patterns[] = {0x01, 0x80, 0xff};
+    int refused = 0;
+    for (size_t i = 0; i < len; i++)
+        for (size_t k = 0; k < sizeof patterns; k++) {
+            data[i] ^= patterns[k];
+            refused += !read_damaged(data, len);
+            data[i] ^= patterns[k];
+        }
+    assert_true(refused > 0);
+    free(data);
+}
+
+static void test_missing_file_is_named(void **state)
+{
+    (void)state;
+    struct nn_graph *g;
+    struct err err = {0};
+    assert_int_equal(nn_onnx_load(&g, "/nonexistent/x.onnx", &err), ERR_IO);
+    assert_non_null(strstr(err.text, "/nonexistent/x.onnx"));
+}
+
+/* Replaces the first occurrence of a string of the same length. */
+static void patch(char *data, size_t len, const char *from, const char *to)
+{
+    for (size_t i = 0; i + strlen(from) <= len; i++)
+        if (!memcmp(data + i, from, strlen(from))) {
+            memcpy(data + i, to, strlen(to));
+            return;
+        }
+    fail_msg("\"%s\" is not in the file", from);
+}
+
+static void assert_refused(const char *from, const char *to, int code, const char *says)
+{
+    size_t len;
+    char *data = small_bytes(&len);
+    struct nn_graph *g = NULL;
+    struct err err = {0};
+    patch(data, len, from, to);
+    assert_int_equal(nn_onnx_read(&g, data, len, &err), code);
+    if (!strstr(err.text, says))
+        fail_msg("\"%s\" does not say \"%s\"", err.text, says);
+    free(data);
+}
+
+static void test_errors_name_node_and_operator(void **state)
+{
+    (void)state;
+    /* the bytes before a string are its field and its length */
+    assert_refused("\x22\x07MaxPool", "\x22\x07MaxPoll", ERR_UNSUPPORTED,
+                   "operator MaxPoll is not supported");
+    assert_refused("\x0a\x05input", "\x0a\x05nnput", ERR_FORMAT, "Conv_0");
+}
+
+static void test_supports(void **state)
+{
+    (void)state;
+    assert_true(nn_onnx_supports("Conv"));
+    assert_true(nn_onnx_supports("Constant"));
+    assert_false(nn_onnx_supports("Loop"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_truncated_bytes),
+        cmocka_unit_test(test_flipped_bytes),
+        cmocka_unit_test(test_missing_file_is_named),
+        cmocka_unit_test(test_errors_name_node_and_operator),
+        cmocka_unit_test(test_supports),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
