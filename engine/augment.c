@@ -44,13 +44,14 @@ static float sample(const uint8_t *src, const float *tone, int sh, int sw, float
 }
 
 void nn_warp_apply(const struct nn_warp *w, const float *tone, const uint8_t *src, int channels,
-                   int sh, int sw, float *dst, int dh, int dw)
+                   int sh, int sw, uint8_t *dst, int dh, int dw)
 {
     for (int c = 0; c < channels; c++, src += (size_t)sh * (size_t)sw)
         for (int y = 0; y < dh; y++) {
             float x0 = w->b * (float)y + w->c, y0 = w->e * (float)y + w->f;
             for (int x = 0; x < dw; x++)
-                *dst++ = sample(src, tone, sh, sw, w->a * (float)x + x0, w->d * (float)x + y0);
+                *dst++ = (uint8_t)(0.5f + sample(src, tone, sh, sw, w->a * (float)x + x0,
+                                                 w->d * (float)x + y0));
         }
 }
 
@@ -104,7 +105,7 @@ static void draw_erase(struct nn_variation *v, const struct nn_augment *a, struc
     bool wanted = rng_uniform(r) < a->erase;
     float area = between(r, 0.02f, a->erase_area > 0.02f ? a->erase_area : 0.02f);
     float side = sqrtf(factor(r, 2)), x = rng_uniform(r), y = rng_uniform(r);
-    v->erase_value = between(r, 0, 255);
+    v->erase_value = (uint8_t)rng_below(r, 256);
     v->erase_w = (int)clampf(sqrtf(area) * side * (float)dw, 1, (float)dw);
     v->erase_h = (int)clampf(sqrtf(area) / side * (float)dh, 1, (float)dh);
     v->erase_x = (int)(x * (float)(dw - v->erase_w + 1));
@@ -122,7 +123,7 @@ void nn_augment_draw(struct nn_variation *out, const struct nn_augment *a, struc
 }
 
 void nn_augment_apply(const struct nn_variation *v, const uint8_t *src, int channels, int sh,
-                      int sw, float *dst, int dh, int dw)
+                      int sw, uint8_t *dst, int dh, int dw)
 {
     nn_warp_apply(&v->warp, v->tone, src, channels, sh, sw, dst, dh, dw);
     if (v->erase_w == 0)

@@ -37,7 +37,7 @@ struct nn_variation {
     struct nn_warp warp;
     float tone[256];                        /* value 0 .. 255 for each source byte */
     int erase_x, erase_y, erase_w, erase_h; /* target pixels; erase_w 0: none */
-    float erase_value;                      /* 0 .. 255 */
+    uint8_t erase_value;
 };
 
 /* Shows the part of a source of sw x sh pixels that is centred at (cx, cy) (fractions of the
@@ -46,9 +46,9 @@ struct nn_variation {
 struct nn_warp nn_warp_part(int sw, int sh, int dw, int dh, float cx, float cy, float size,
                             bool mirrored);
 
-/* dst: channels x dh x dw, in 0 .. 255. src: channels x sh x sw bytes. tone NULL: identity. */
+/* dst: channels x dh x dw bytes. src: channels x sh x sw bytes. tone NULL: identity. */
 void nn_warp_apply(const struct nn_warp *w, const float *tone, const uint8_t *src, int channels,
-                   int sh, int sw, float *dst, int dh, int dw);
+                   int sh, int sw, uint8_t *dst, int dh, int dw);
 
 /* Draws a variation: the same state of r gives the same one. */
 void nn_augment_draw(struct nn_variation *out, const struct nn_augment *a, struct rng *r, int sh,
@@ -56,7 +56,7 @@ void nn_augment_draw(struct nn_variation *out, const struct nn_augment *a, struc
 
 /* dst as in nn_warp_apply(). */
 void nn_augment_apply(const struct nn_variation *v, const uint8_t *src, int channels, int sh,
-                      int sw, float *dst, int dh, int dw);
+                      int sw, uint8_t *dst, int dh, int dw);
 
 /* The views that evaluation averages over. NN_TEN_CROP: four corners and centre, each with its
  * mirror image; a crop shows NN_CROP_SIZE of the side (44 of 48 pixels, as usual for FER-2013). */
