@@ -41,17 +41,15 @@ static struct rng stream_of(const struct nn_loader *l, enum stream s, int index)
     return r;
 }
 
-/* (1 - soft) x [(1 - s) x one-hot + s / classes] + soft x teacher. */
-static void set_target(const struct nn_loader *l, int row, float *target)
+/* (1 - soft) x one-hot + soft x teacher. */
+static void set_label(const struct nn_loader *l, int row, float *label)
 {
     const struct nn_loader_config *c = &l->config;
     const struct nn_dataset *d = c->view->data;
-    float hard = c->soft != NULL ? 1 - c->soft_weight : 1;
+    float soft = c->soft != NULL ? c->soft_weight : 0;
     for (int i = 0; i < d->classes; i++)
-        target[i] = hard * c->label_smoothing / (float)d->classes;
-    target[d->label[row]] += hard * (1 - c->label_smoothing);
-    for (int i = 0; c->soft != NULL && i < d->classes; i++)
-        target[i] += c->soft_weight * c->soft[(size_t)row * (size_t)d->classes + (size_t)i];
+        label[i] = soft > 0 ? soft * c->soft[(size_t)row * (size_t)d->classes + (size_t)i] : 0;
+    label[d->label[row]] += 1 - soft;
 }
 
 static void set_share(const struct nn_loader *l, int row, float *share)
@@ -79,10 +77,9 @@ static void make_picture(struct nn_loader *l, struct nn_batch *b, int at, int ro
     nn_augment_apply(&v, nn_dataset_picture(d, row), d->channels, d->height, d->width, l->picture,
                      c->height, c->width);
     c->normalise(l->picture, b->x + (size_t)at * c->input_size, c->payload);
-    set_target(l, row, b->target + (size_t)at * (size_t)d->classes);
+    set_label(l, row, b->label + (size_t)at * (size_t)d->classes);
     if (b->share != NULL)
         set_share(l, row, b->share + (size_t)at * (size_t)d->shares);
-    b->weight[at] = c->class_weight != NULL ? c->class_weight[d->label[row]] : 1;
 }
 
 /* Beta(alpha, alpha) by Joehnk's method, folded to 0.5 .. 1 so that a picture keeps its label. */
@@ -115,10 +112,9 @@ static void mix_batch(struct nn_loader *l, struct nn_batch *b, int index)
     for (size_t i = 0, j = (size_t)b->count - 1; i < j; i++, j--) {
         float keep = draw_mix(&rng, c->mixup);
         mix(b->x + i * c->input_size, b->x + j * c->input_size, c->input_size, keep);
-        mix(b->target + i * classes, b->target + j * classes, classes, keep);
+        mix(b->label + i * classes, b->label + j * classes, classes, keep);
         if (b->share != NULL)
             mix(b->share + i * shares, b->share + j * shares, shares, keep);
-        mix(b->weight + i, b->weight + j, 1, keep);
     }
 }
 
@@ -156,9 +152,8 @@ static int create_batch(struct nn_batch *b, const struct nn_loader_config *c, st
     size_t n = (size_t)c->batch;
     b->count = c->batch;
     b->x = mem_try_aligned(n * c->input_size, sizeof *b->x);
-    b->target = mem_new(n * (size_t)d->classes, sizeof *b->target);
+    b->label = mem_new(n * (size_t)d->classes, sizeof *b->label);
     b->share = d->shares > 0 ? mem_new(n * (size_t)d->shares, sizeof *b->share) : NULL;
-    b->weight = mem_new(n, sizeof *b->weight);
     if (b->x == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for batches of %d pictures", c->batch);
     return 0;
@@ -168,9 +163,8 @@ static void destroy(struct nn_loader *l)
 {
     for (int i = 0; i < SLOTS; i++) {
         mem_free_aligned(l->slot[i].x);
-        free(l->slot[i].target);
+        free(l->slot[i].label);
         free(l->slot[i].share);
-        free(l->slot[i].weight);
     }
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);

@@ -24,21 +24,18 @@ struct nn_loader_config {
     void *payload;
     struct nn_augment augment;
     uint64_t seed;
-    float label_smoothing;     /* share of the target spread over all classes */
-    float mixup;               /* alpha of the Beta distribution (Zhang et al. 2018); 0: off */
-    float mixup_share;         /* fraction of the batches that are mixed */
-    const float *class_weight; /* per class; NULL: all 1. Borrowed */
-    const float *soft;         /* data->count x classes: a teacher's probabilities; NULL: none */
-    const float *soft_share;   /* data->count x shares: the same for the votes; NULL: none */
-    float soft_weight;         /* share of the target that comes from the teacher */
+    float mixup;             /* alpha of the Beta distribution (Zhang et al. 2018); 0: off */
+    float mixup_share;       /* fraction of the batches that are mixed */
+    const float *soft;       /* data->count x classes: a teacher's probabilities; NULL: none */
+    const float *soft_share; /* data->count x shares: the same for the votes; NULL: none */
+    float soft_weight;       /* share of the target that comes from the teacher */
 };
 
 struct nn_batch {
     int count;
-    float *x;      /* count x input_size */
-    float *target; /* count x classes, rows sum to 1 */
-    float *share;  /* count x shares, rows sum to 1 or are all 0; NULL without votes */
-    float *weight; /* count */
+    float *x;     /* count x input_size */
+    float *label; /* count x classes, rows sum to 1 */
+    float *share; /* count x shares, rows sum to 1 or are all 0; NULL without votes */
 };
 
 struct nn_loader;
