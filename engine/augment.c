@@ -13,7 +13,8 @@ struct nn_warp nn_warp_part(int sw, int sh, int dw, int dh, float cx, float cy, 
     /* Pixel i covers [i, i + 1): centres map to centres, so equal sizes give integers. */
     float sx = (float)sw * size / (float)dw, sy = (float)sh * size / (float)dh;
     float left = (float)sw * (cx - size / 2), top = (float)sh * (cy - size / 2);
-    struct nn_warp w = {.a = sx, .c = left + sx * 0.5f - 0.5f, .e = sy, .f = top + sy * 0.5f - 0.5f};
+    struct nn_warp w = {.a = sx, .c = left + sx * 0.5f - 0.5f, .e = sy};
+    w.f = top + sy * 0.5f - 0.5f;
     if (mirrored) {
         w.c += sx * (float)(dw - 1);
         w.a = -sx;

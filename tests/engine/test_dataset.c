@@ -25,7 +25,8 @@ static void test_rows_keep_their_bytes(void **state)
     float share[2] = {0.25f, 0.75f};
     for (int i = 0; i < 3000; i++) {
         uint8_t px[2] = {(uint8_t)i, (uint8_t)(i >> 8)};
-        assert_int_equal(nn_dataset_add(d, px, i % CLASSES, (enum nn_split)(i % 2), share, NULL), 0);
+        enum nn_split split = (enum nn_split)(i % 2);
+        assert_int_equal(nn_dataset_add(d, px, i % CLASSES, split, share, NULL), 0);
     }
     assert_int_equal(d->count, 3000);
     for (int i = 0; i < 3000; i++) {

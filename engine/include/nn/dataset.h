@@ -25,7 +25,7 @@ struct nn_dataset {
     uint8_t *pixels;             /* count x channels x height x width */
     uint8_t *label;              /* count */
     uint8_t *split;              /* count, enum nn_split */
-    float *share;                /* count x shares: vote distribution, sums to 1; all 0: not rated */
+    float *share;                /* count x shares: vote shares, sum 1; all 0: not rated */
 };
 
 enum { NN_CLASSES_MAX = 32 };
@@ -69,6 +69,7 @@ struct nn_duplicates {
 
 /* Keeps the rows of v whose picture, byte for byte, is in none of the `n` other views and is not
  * a repeat of an earlier row of v. Row order is kept. */
-struct nn_duplicates nn_view_drop_duplicates(struct nn_view *v, const struct nn_view *others, int n);
+struct nn_duplicates nn_view_drop_duplicates(struct nn_view *v, const struct nn_view *others,
+                                             int n);
 
 #endif
