@@ -36,7 +36,8 @@ int cvc_video_copy(struct cvc_video *v, uint8_t *bgr, int width, int height, int
                    size_t cap);
 int cvc_video_rewind(struct cvc_video *v, char *why, size_t cap); /* to the first picture */
 double cvc_video_fps(const struct cvc_video *v);                  /* 0: unknown */
-void cvc_video_close(struct cvc_video *v);                        /* NULL is allowed */
+int64_t cvc_video_length(const struct cvc_video *v); /* pictures; 0: unknown, as of a live stream */
+void cvc_video_close(struct cvc_video *v);           /* NULL is allowed */
 
 /* Haar and LBP cascades. */
 struct cvc_cascade;
@@ -80,9 +81,10 @@ int cvc_image_decode(const void *data, size_t len, int channels, uint8_t **px, i
 int cvc_image_decode_into(const void *data, size_t len, uint8_t *bgr, int width, int height,
                           int stride, char *why, size_t cap);
 
-/* A PNG in memory: *png is freed with cvc_free(). channels: 1 or 3 (BGR). */
-int cvc_png_encode(const uint8_t *px, int channels, int width, int height, int stride,
-                   uint8_t **png, size_t *len, char *why, size_t cap);
+/* A picture as the bytes of an image file, type ".png" or ".jpg"; *out is freed with cvc_free().
+ * channels: 1 or 3 (BGR). */
+int cvc_image_encode(const char *type, const uint8_t *px, int channels, int width, int height,
+                     int stride, uint8_t **out, size_t *len, char *why, size_t cap);
 void cvc_free(void *p); /* what this file allocated; NULL is allowed */
 
 #ifdef __cplusplus
