@@ -24,7 +24,7 @@ function(kernels_add_isas target)
     if(KERNELS_HAVE_${isa} AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
       target_sources(${target} PRIVATE ${file})
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS
-                                  "-O3;-Wno-psabi;${KERNELS_FLAGS_${isa}}")
+                                  "-O3;-ffp-contract=fast;-Wno-psabi;-Wno-unknown-pragmas;${KERNELS_FLAGS_${isa}}")
       target_compile_definitions(${target} PRIVATE NN_HAVE_${isa})
     endif()
   endforeach()

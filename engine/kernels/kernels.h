@@ -176,17 +176,17 @@ struct nn_step {
     bool nesterov;      /* sgd */
 };
 
-/* X(result, name, (arguments), tolerance): every slot, once. The tolerance is the largest allowed
- * |difference to scalar| / (largest possible magnitude of the sum, that is, of sum |x||w|). */
+/* X(result, name, (arguments), tolerance): every slot, once. For inputs in [-1, 1] an overlay may
+ * differ from scalar by the tolerance for each term of a sum; 0: must be the same bits. */
 #define NN_KERNELS(X)                                                                              \
     /* Convolution: output blocks [b0, b1), output rows [r0, r1). */                               \
-    X(void, conv16, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-6)             \
-    X(void, conv16_planar, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-6)      \
-    X(void, depthwise16, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-6)        \
+    X(void, conv16, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-7)             \
+    X(void, conv16_planar, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-7)      \
+    X(void, depthwise16, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-7)        \
     /* Gradients: oc blocks [o0, o1), ic blocks (planar: channels) [i0, i1). */                    \
-    X(void, conv16_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 4e-6)       \
-    X(void, conv16_planar_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 4e-6)\
-    X(void, depthwise16_dw, (const struct nn_conv16_dw *c, int b0, int b1), 4e-6)                  \
+    X(void, conv16_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)       \
+    X(void, conv16_planar_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)\
+    X(void, depthwise16_dw, (const struct nn_conv16_dw *c, int b0, int b1), 2e-7)                  \
     X(void, flip16, (const struct nn_flip16 *f, int i0, int i1), 0)                                \
     /* Layout: blocks [b0, b1). */                                                                 \
     X(void, pad16, (const struct nn_pad16 *p, int b0, int b1), 0)                                  \
@@ -196,8 +196,8 @@ struct nn_step {
     /* Matrices: panels of A [p0, p1), of B [q0, q1). */                                           \
     X(void, gemm_pack_a, (const struct nn_gemm_pack *p, int p0, int p1), 0)                        \
     X(void, gemm_pack_b, (const struct nn_gemm_pack *p, int q0, int q1), 0)                        \
-    X(void, gemm, (const struct nn_gemm *g, int p0, int p1, int q0, int q1), 2e-6)                 \
-    X(void, gemv, (const struct nn_gemv *g, int q0, int q1), 2e-6)                                 \
+    X(void, gemm, (const struct nn_gemm *g, int p0, int p1, int q0, int q1), 2e-7)                 \
+    X(void, gemv, (const struct nn_gemv *g, int q0, int q1), 2e-7)                                 \
     /* Pools: blocks [b0, b1). */                                                                  \
     X(void, maxpool16, (const struct nn_pool16 *p, int b0, int b1), 0)                             \
     X(void, maxpool16_back, (const struct nn_pool16 *p, int b0, int b1), 2e-6)                     \
@@ -221,7 +221,10 @@ struct nn_step {
     /* Optimisers. */                                                                              \
     X(void, step_sgd, (const struct nn_step *s), 1e-6)                                             \
     X(void, step_rmsprop, (const struct nn_step *s), 4e-6)                                         \
-    X(void, step_adam, (const struct nn_step *s), 4e-6)
+    X(void, step_adam, (const struct nn_step *s), 4e-6)                                            \
+    /* n rounds of independent multiply-adds in registers: the processor's peak. Returns the        \
+     * number of floating-point operations. */                                                     \
+    X(double, fma_burst, (size_t n), 0)
 
 struct nn_kernels {
     const char *isa; /* "scalar", "avx2", "avx512", "neon" */

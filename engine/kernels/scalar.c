@@ -606,6 +606,17 @@ static void step_adam(const struct nn_step *s)
     }
 }
 
+static double fma_burst(size_t n)
+{
+    volatile float start = 0.5f;
+    float sum[4] = {start, start, start, start}, by = start;
+    for (size_t i = 0; i < n; i++)
+        for (int l = 0; l < 4; l++)
+            sum[l] = sum[l] * by + by;
+    start = sum[0] + sum[1] + sum[2] + sum[3];
+    return (double)n * 4 * 2;
+}
+
 void nn_kernels_init_scalar(struct nn_kernels *k)
 {
     k->isa = "scalar";

@@ -1,0 +1,997 @@
+/* Every instruction set of this processor x every slot, against scalar: sizes 0, 1, odd, tails and
+ * big, misaligned buffers, canaries around each, NaN and Inf.
+ *
+ *   check_kernels [--only SLOT] [--seed N] [--bench]
+ *
+ * A failing case prints its seed and shape. --bench times the chosen table (env NN_ISA lowers it)
+ * on the layers of small vision networks: the median of 15 runs, each beside a burst of
+ * multiply-adds that measures the peak at that moment. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kernels/kernels.h"
+
+/* Buffers of one case: each stands between two canaries and starts `skew` floats off alignment. */
+enum { GUARD = 64, MAX_BUFFERS = 32, ROUNDS = 300 };
+static const float CANARY = -1234.5f;
+
+struct buffer {
+    float *block, *p;
+    size_t n;
+};
+
+static struct {
+    const char *isa, *slot;
+    uint64_t seed;
+    struct rng rng;
+    bool specials; /* inputs contain NaN and Inf */
+    struct buffer buffers[MAX_BUFFERS];
+    int count, failures;
+    char shape[256];
+} now;
+
+static int pick(int lo, int hi) /* both ends included */
+{
+    return lo + (int)rng_below(&now.rng, (uint32_t)(hi - lo + 1));
+}
+
+static int pick_of(const int *v, int n)
+{
+    return v[rng_below(&now.rng, (uint32_t)n)];
+}
+
+static float *room(size_t n)
+{
+    size_t skew = now.specials ? 0 : rng_below(&now.rng, 16);
+    struct buffer *b = &now.buffers[now.count++];
+    b->block = mem_try_aligned(n + 2 * GUARD + 16, sizeof *b->block);
+    if (now.count == MAX_BUFFERS || b->block == NULL)
+        abort();
+    b->p = b->block + GUARD + skew;
+    b->n = n;
+    for (size_t i = 0; i < n + 2 * GUARD + 16; i++)
+        b->block[i] = CANARY;
+    return b->p;
+}
+
+static float random_value(void)
+{
+    static const float special[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f};
+    if (now.specials && rng_below(&now.rng, 50) == 0)
+        return special[rng_below(&now.rng, 5)];
+    return rng_uniform(&now.rng) * 2 - 1;
+}
+
+static float *input(size_t n)
+{
+    float *p = room(n);
+    for (size_t i = 0; i < n; i++)
+        p[i] = random_value();
+    return p;
+}
+
+static float *twin(const float *of, size_t n)
+{
+    float *p = room(n);
+    memcpy(p, of, n * sizeof *p);
+    return p;
+}
+
+static void fail(const char *what, size_t at, double want, double got)
+{
+    now.failures++;
+    if (now.failures <= 20)
+        printf("FAIL %s/%s seed %llu%s: %s at %zu: scalar %.9g, got %.9g (%s)\n", now.isa, now.slot,
+               (unsigned long long)now.seed, now.specials ? " specials" : "", what, at, want, got,
+               now.shape);
+}
+
+static bool same(double a, double b, double tolerance)
+{
+    if (isnan(a) || isnan(b))
+        return isnan(a) && isnan(b);
+    return a == b || fabs(a - b) <= tolerance;
+}
+
+static void compare(const char *what, const float *want, const float *got, size_t n, double tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!same(want[i], got[i], tolerance)) {
+            fail(what, i, want[i], got[i]);
+            return;
+        }
+}
+
+static void end_case(void)
+{
+    for (int i = 0; i < now.count; i++) {
+        struct buffer *b = &now.buffers[i];
+        for (float *p = b->block; p < b->p; p++)
+            if (*p != CANARY)
+                fail("canary before", (size_t)(b->p - p), CANARY, *p);
+        for (float *p = b->p + b->n; p < b->block + b->n + 2 * GUARD + 16; p++)
+            if (*p != CANARY)
+                fail("canary after", (size_t)(p - b->p - b->n), CANARY, *p);
+        mem_free_aligned(b->block);
+    }
+    now.count = 0;
+}
+
+struct range {
+    int begin, end;
+};
+
+static struct range pick_range(int n)
+{
+    int a = pick(0, n), b = pick(0, n);
+    if (pick(0, 2) > 0)
+        return (struct range){0, n};
+    return (struct range){a < b ? a : b, a < b ? b : a};
+}
+
+#define SHAPE(...) snprintf(now.shape, sizeof now.shape, __VA_ARGS__)
+
+static void pick_clip(float *lo, float *hi)
+{
+    int kind = pick(0, 2);
+    *lo = kind == 0 ? -INFINITY : 0;
+    *hi = kind == 2 ? 0.7f : INFINITY;
+}
+
+/* --- convolution ------------------------------------------------------------------------- */
+
+static const int kernel_sizes[] = {1, 1, 2, 3, 3, 3, 4, 5, 7};
+static const int strides[] = {1, 1, 1, 2, 2, 3};
+static const int widths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 17, 22, 23, 28, 29, 48};
+
+enum conv_kind { DENSE, PLANAR, DEPTHWISE };
+struct conv_case {
+    enum conv_kind kind;
+    int oc_blocks, oh, h, w, planes; /* planes of x */
+    size_t pixel, x_size, y_size, w_size;
+};
+
+static void pick_conv(struct nn_conv16 *c, struct conv_case *k)
+{
+    c->kh = pick_of(kernel_sizes, 9);
+    c->kw = pick_of(kernel_sizes, 9);
+    c->stride_h = pick_of(strides, 6);
+    c->stride_w = pick_of(strides, 6);
+    c->dilation_h = pick(1, 5) / 5 + 1;
+    c->dilation_w = pick(1, 5) / 5 + 1;
+    c->ow = pick_of(widths, 21);
+    c->ic = k->kind == PLANAR ? pick(1, 4) : pick(1, 40);
+    k->oh = c->ow > 20 ? pick(0, 6) : pick(0, 13);
+    k->oc_blocks = pick(1, 6);
+    k->pixel = k->kind == PLANAR ? 1 : 16;
+    k->planes = k->kind == PLANAR ? c->ic : k->kind == DENSE ? nn_blocks(c->ic) : k->oc_blocks;
+    k->w = (c->ow > 0 ? c->ow - 1 : 0) * c->stride_w + (c->kw - 1) * c->dilation_w + 1;
+    k->h = (k->oh > 0 ? k->oh - 1 : 0) * c->stride_h + (c->kh - 1) * c->dilation_h + 1;
+    c->x_row = (size_t)k->w * k->pixel + pick(0, 1) * 16;
+    c->x_plane = c->x_row * k->h + pick(0, 1) * 16;
+    k->x_size = c->x_plane * k->planes;
+    size_t taps = (size_t)c->kh * c->kw;
+    k->w_size = taps * k->oc_blocks *
+                (k->kind == PLANAR ? c->ic * 16 : k->kind == DENSE ? k->planes * 256 : 16);
+}
+
+/* Unused lanes of the last block hold zeros, as the layout demands. */
+static void clear_lanes(float *p, size_t n, int channels, size_t plane)
+{
+    if (channels % 16 == 0)
+        return;
+    for (size_t i = channels / 16 * plane; i < n; i++)
+        if ((i - channels / 16 * plane) % 16 >= (size_t)(channels % 16))
+            p[i] = 0;
+}
+
+typedef void conv_fn(const struct nn_conv16 *, int, int, int, int);
+
+static void check_conv(enum conv_kind kind, conv_fn *ref, conv_fn *fn, double tolerance)
+{
+    struct nn_conv16 c = {0};
+    struct conv_case k = {.kind = kind};
+    pick_conv(&c, &k);
+    c.x = input(k.x_size);
+    c.w = input(k.w_size);
+    c.bias = pick(0, 1) ? input((size_t)k.oc_blocks * 16) : NULL;
+    c.y_col = pick(0, 3) ? 16 : 32;
+    c.y_row = c.ow * c.y_col + pick(0, 1) * 16;
+    c.y_plane = c.y_row * k.oh;
+    k.y_size = c.y_plane * k.oc_blocks;
+    c.accumulate = pick(0, 2) == 0;
+    c.add_row = (size_t)c.ow * 16;
+    c.add_plane = c.add_row * k.oh;
+    c.add = pick(0, 2) == 0 ? input(c.add_plane * k.oc_blocks) : NULL;
+    pick_clip(&c.lo, &c.hi);
+    struct range b = pick_range(k.oc_blocks), r = pick_range(k.oh);
+    SHAPE("ic %d oc blocks %d of %d rows %d-%d width %d kernel %dx%d stride %dx%d dilation %dx%d", c.ic,
+          b.end - b.begin, k.oc_blocks, r.begin, r.end, c.ow, c.kh, c.kw, c.stride_h, c.stride_w,
+          c.dilation_h, c.dilation_w);
+    float *want = input(k.y_size), *got = twin(want, k.y_size);
+    c.y = want;
+    ref(&c, b.begin, b.end, r.begin, r.end);
+    c.y = got;
+    fn(&c, b.begin, b.end, r.begin, r.end);
+    compare("y", want, got, k.y_size,
+            tolerance * (c.kh * c.kw * (kind == DEPTHWISE ? 1 : c.ic) + 3));
+}
+
+static void check_dw(enum conv_kind kind, const struct nn_kernels *ref, const struct nn_kernels *fn,
+                     double tolerance)
+{
+    struct nn_conv16 s = {0};
+    struct conv_case k = {.kind = kind};
+    pick_conv(&s, &k);
+    struct nn_conv16_dw c = {
+        .x_plane = s.x_plane, .x_row = s.x_row, .x_image = k.x_size, .images = pick(0, 9) / 3,
+        .ic = s.ic, .oh = k.oh, .ow = s.ow, .kh = s.kh, .kw = s.kw, .stride_h = s.stride_h,
+        .stride_w = s.stride_w, .dilation_h = s.dilation_h, .dilation_w = s.dilation_w};
+    c.dy_row = (size_t)c.ow * 16;
+    c.dy_plane = c.dy_row * c.oh;
+    c.dy_image = c.dy_plane * k.oc_blocks;
+    float *x = input(c.x_image * c.images);
+    for (int i = 0; i < c.images && kind == DENSE; i++)
+        clear_lanes(x + i * c.x_image, c.x_image, c.ic, c.x_plane);
+    c.x = x;
+    c.dy = input(c.dy_image * c.images);
+    struct range o = pick_range(k.oc_blocks), i = pick_range(k.planes);
+    SHAPE("images %d ic %d oc blocks %d of %d out %dx%d kernel %dx%d stride %dx%d dilation %dx%d",
+          c.images, c.ic, o.end - o.begin, k.oc_blocks, c.oh, c.ow, c.kh, c.kw, c.stride_h,
+          c.stride_w, c.dilation_h, c.dilation_w);
+    float *want = input(k.w_size), *got = twin(want, k.w_size);
+    for (int side = 0; side < 2; side++) {
+        const struct nn_kernels *t = side == 0 ? ref : fn;
+        c.dw = side == 0 ? want : got;
+        if (kind == DENSE)
+            t->conv16_dw(&c, o.begin, o.end, i.begin, i.end);
+        else if (kind == PLANAR)
+            t->conv16_planar_dw(&c, o.begin, o.end, i.begin, i.end);
+        else
+            t->depthwise16_dw(&c, o.begin, o.end);
+    }
+    if (kind == DENSE && now.specials) { /* 0 * NaN: unused rows are not specified */
+        size_t pair = (size_t)c.kh * c.kw * 256;
+        for (size_t at = 0; at < k.w_size; at++)
+            if (at / pair % k.planes * 16 + at % 256 / 16 >= (size_t)c.ic)
+                want[at] = got[at] = 0;
+    }
+    compare("dw", want, got, k.w_size, tolerance * (c.images * c.oh * c.ow + 1));
+}
+
+static void check_conv16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_conv(DENSE, ref->conv16, k->conv16, tol);
+}
+
+static void check_conv16_planar(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_conv(PLANAR, ref->conv16_planar, k->conv16_planar, tol);
+}
+
+static void check_depthwise16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_conv(DEPTHWISE, ref->depthwise16, k->depthwise16, tol);
+}
+
+static void check_conv16_dw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_dw(DENSE, ref, k, tol);
+}
+
+static void check_conv16_planar_dw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_dw(PLANAR, ref, k, tol);
+}
+
+static void check_depthwise16_dw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_dw(DEPTHWISE, ref, k, tol);
+}
+
+static void check_flip16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_flip16 f = {.oc_blocks = pick(1, 3), .ic_blocks = pick(1, 3), .kh = pick(1, 5),
+                          .kw = pick(1, 5), .step_h = pick(1, 3), .step_w = pick(1, 3)};
+    f.first_h = pick(0, f.step_h);
+    f.first_w = pick(0, f.step_w);
+    size_t pairs = (size_t)f.oc_blocks * f.ic_blocks * 256;
+    size_t n = pairs * nn_taps(f.kh, f.first_h, f.step_h) * nn_taps(f.kw, f.first_w, f.step_w);
+    f.w = input(pairs * f.kh * f.kw);
+    float *want = input(n), *got = twin(want, n);
+    struct range i = pick_range(f.ic_blocks);
+    f.out = want;
+    ref->flip16(&f, i.begin, i.end);
+    f.out = got;
+    k->flip16(&f, i.begin, i.end);
+    compare("out", want, got, n, tol);
+}
+
+/* --- layout ------------------------------------------------------------------------------ */
+
+static void check_border(const struct nn_kernels *ref, const struct nn_kernels *k, double tol, bool pad)
+{
+    int blocks = pick(1, 3);
+    struct nn_pad16 p = {.h = pick(0, 7), .w = pick(0, 9), .top = pick(0, 2), .left = pick(0, 2),
+                         .bottom = pick(0, 2), .right = pick(0, 2), .fill = pick(0, 1) ? 0 : -INFINITY,
+                         .accumulate = pick(0, 1)};
+    size_t inner_row = (size_t)p.w * 16, outer_row = (size_t)(p.left + p.w + p.right) * 16;
+    size_t inner = inner_row * p.h, outer = outer_row * (p.top + p.h + p.bottom);
+    p.src_row = pad ? inner_row : outer_row;
+    p.dst_row = pad ? outer_row : inner_row;
+    p.src_plane = pad ? inner : outer;
+    p.dst_plane = pad ? outer : inner;
+    p.src = input(p.src_plane * blocks);
+    float *want = input(p.dst_plane * blocks), *got = twin(want, p.dst_plane * blocks);
+    struct range b = pick_range(blocks);
+    SHAPE("%dx%d border %d %d %d %d", p.h, p.w, p.top, p.left, p.bottom, p.right);
+    p.dst = want;
+    (pad ? ref->pad16 : ref->crop16)(&p, b.begin, b.end);
+    p.dst = got;
+    (pad ? k->pad16 : k->crop16)(&p, b.begin, b.end);
+    compare("dst", want, got, p.dst_plane * blocks, tol);
+}
+
+static void check_pad16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_border(ref, k, tol, true);
+}
+
+static void check_crop16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_border(ref, k, tol, false);
+}
+
+static void check_nchw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol, bool from)
+{
+    struct nn_nchw p = {.channels = pick(0, 50), .h = pick(0, 9), .w = pick(0, 40)};
+    int blocks = nn_blocks(p.channels);
+    p.c16_row = (size_t)p.w * 16 + pick(0, 1) * 16;
+    p.c16_plane = p.c16_row * p.h;
+    size_t c16 = p.c16_plane * blocks, nchw = (size_t)p.channels * p.h * p.w;
+    struct range b = pick_range(blocks);
+    SHAPE("%d channels %dx%d blocks %d-%d", p.channels, p.h, p.w, b.begin, b.end);
+    p.nchw = input(nchw);
+    p.c16 = input(c16);
+    float *want = from ? p.c16 : p.nchw;
+    float *got = twin(want, from ? c16 : nchw);
+    (from ? ref->c16_from_nchw : ref->c16_to_nchw)(&p, b.begin, b.end);
+    *(from ? &p.c16 : &p.nchw) = got;
+    (from ? k->c16_from_nchw : k->c16_to_nchw)(&p, b.begin, b.end);
+    compare("out", want, got, from ? c16 : nchw, tol);
+}
+
+static void check_c16_from_nchw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_nchw(ref, k, tol, true);
+}
+
+static void check_c16_to_nchw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_nchw(ref, k, tol, false);
+}
+
+/* --- matrices ---------------------------------------------------------------------------- */
+
+static int ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static void check_pack(const struct nn_kernels *ref, const struct nn_kernels *k, double tol, bool a)
+{
+    struct nn_gemm_pack p = {.rows = pick(0, 40), .cols = pick(0, 40)};
+    bool transposed = pick(0, 1);
+    p.row_step = transposed ? 1 : (size_t)p.cols;
+    p.col_step = transposed ? (size_t)p.rows : 1;
+    int panels = a ? ceil_div(p.rows, NN_GEMM_MR) : ceil_div(p.cols, NN_GEMM_NR);
+    size_t n = (size_t)panels * (a ? NN_GEMM_MR * p.cols : NN_GEMM_NR * p.rows);
+    p.src = input((size_t)p.rows * p.cols);
+    float *want = input(n), *got = twin(want, n);
+    struct range r = pick_range(panels);
+    p.dst = want;
+    (a ? ref->gemm_pack_a : ref->gemm_pack_b)(&p, r.begin, r.end);
+    p.dst = got;
+    (a ? k->gemm_pack_a : k->gemm_pack_b)(&p, r.begin, r.end);
+    compare("dst", want, got, n, tol);
+}
+
+static void check_gemm_pack_a(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_pack(ref, k, tol, true);
+}
+
+static void check_gemm_pack_b(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_pack(ref, k, tol, false);
+}
+
+static void check_gemm(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_gemm g = {.m = pick(0, 50), .n = pick(0, 90), .k = pick(0, 3) ? pick(0, 70) : pick(300, 700),
+                        .accumulate = pick(0, 1)};
+    int mp = ceil_div(g.m, NN_GEMM_MR), np = ceil_div(g.n, NN_GEMM_NR);
+    g.a = input((size_t)mp * NN_GEMM_MR * g.k);
+    g.b = input((size_t)np * NN_GEMM_NR * g.k);
+    g.bias = pick(0, 1) ? input((size_t)g.n) : NULL;
+    g.c_row = g.n + pick(0, 3);
+    pick_clip(&g.lo, &g.hi);
+    size_t n = g.c_row * g.m;
+    float *want = input(n), *got = twin(want, n);
+    struct range p = pick_range(mp), q = pick_range(np);
+    SHAPE("m %d n %d k %d panels %d-%d x %d-%d", g.m, g.n, g.k, p.begin, p.end, q.begin, q.end);
+    g.c = want;
+    ref->gemm(&g, p.begin, p.end, q.begin, q.end);
+    g.c = got;
+    k->gemm(&g, p.begin, p.end, q.begin, q.end);
+    compare("c", want, got, n, tol * (g.k + 3));
+}
+
+static void check_gemv(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_gemv g = {.n = pick(0, 200), .k = pick(0, 3) ? pick(0, 70) : pick(300, 700)};
+    int np = ceil_div(g.n, NN_GEMM_NR);
+    g.x = input((size_t)g.k);
+    g.b = input((size_t)np * NN_GEMM_NR * g.k);
+    g.bias = pick(0, 1) ? input((size_t)g.n) : NULL;
+    pick_clip(&g.lo, &g.hi);
+    float *want = input((size_t)g.n), *got = twin(want, (size_t)g.n);
+    struct range q = pick_range(np);
+    SHAPE("n %d k %d panels %d-%d", g.n, g.k, q.begin, q.end);
+    g.y = want;
+    ref->gemv(&g, q.begin, q.end);
+    g.y = got;
+    k->gemv(&g, q.begin, q.end);
+    compare("y", want, got, (size_t)g.n, tol * (g.k + 3));
+}
+
+/* --- pools ------------------------------------------------------------------------------- */
+
+typedef void pool16_fn(const struct nn_pool16 *, int, int);
+
+static void pick_pool(struct nn_pool16 *p)
+{
+    p->kh = pick(1, 4);
+    p->kw = pick(1, 4);
+    p->stride_h = pick(1, 3);
+    p->stride_w = pick(1, 3);
+    p->top = pick(0, p->kh / 2);
+    p->left = pick(0, p->kw / 2);
+    p->oh = pick(0, 9);
+    p->ow = pick(0, 25);
+    p->count_pad = pick(0, 1);
+    int bottom = pick(0, p->kh / 2), right = pick(0, p->kw / 2);
+    p->h = (p->oh > 0 ? p->oh - 1 : 0) * p->stride_h + p->kh - p->top - bottom;
+    p->w = (p->ow > 0 ? p->ow - 1 : 0) * p->stride_w + p->kw - p->left - right;
+    p->h = p->h < 1 ? 1 : p->h;
+    p->w = p->w < 1 ? 1 : p->w;
+}
+
+/* A window with no pixel inside does not occur in a network. */
+static bool windows_inside(const struct nn_pool16 *p)
+{
+    return (p->oh - 1) * p->stride_h - p->top < p->h && (p->ow - 1) * p->stride_w - p->left < p->w &&
+           p->top < p->kh && p->left < p->kw;
+}
+
+static void check_pool(const struct nn_kernels *forward, pool16_fn *ref, pool16_fn *fn, double tol,
+                       bool back, bool arg)
+{
+    int blocks = pick(1, 3);
+    struct nn_pool16 p = {0};
+    do
+        pick_pool(&p);
+    while (!windows_inside(&p));
+    size_t image = (size_t)p.h * p.w * 16, pooled = (size_t)p.oh * p.ow * 16;
+    uint8_t *arg_want = mem_new(pooled * blocks + 1, 1), *arg_got = mem_new(pooled * blocks + 1, 1);
+    p.x_row = (size_t)p.w * 16;
+    p.x_plane = image;
+    p.y_row = (size_t)p.ow * 16;
+    p.y_plane = pooled;
+    SHAPE("%dx%d -> %dx%d window %dx%d stride %dx%d pad %d %d", p.h, p.w, p.oh, p.ow, p.kh, p.kw,
+          p.stride_h, p.stride_w, p.top, p.left);
+    if (back && arg) { /* positions come from a forward pass */
+        p.x = input(image * blocks);
+        p.y = input(pooled * blocks);
+        p.arg = arg_want;
+        forward->maxpool16(&p, 0, blocks);
+        memcpy(arg_got, arg_want, pooled * blocks);
+    }
+    if (back) {
+        p.x_row = (size_t)p.ow * 16;
+        p.x_plane = pooled;
+        p.y_row = (size_t)p.w * 16;
+        p.y_plane = image;
+    }
+    size_t n = p.y_plane * blocks;
+    p.x = input(p.x_plane * blocks);
+    float *want = input(n), *got = twin(want, n);
+    struct range b = pick_range(blocks);
+    p.y = want;
+    p.arg = arg ? arg_want : NULL;
+    ref(&p, b.begin, b.end);
+    p.y = got;
+    p.arg = arg ? arg_got : NULL;
+    fn(&p, b.begin, b.end);
+    compare("y", want, got, n, tol * (p.kh * p.kw + 1));
+    for (size_t i = 0; i < pooled * blocks; i++)
+        if (arg_want[i] != arg_got[i]) {
+            fail("arg", i, arg_want[i], arg_got[i]);
+            break;
+        }
+    free(arg_want);
+    free(arg_got);
+}
+
+static void check_maxpool16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_pool(ref, ref->maxpool16, k->maxpool16, tol, false, pick(0, 1));
+}
+
+static void check_maxpool16_back(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_pool(ref, ref->maxpool16_back, k->maxpool16_back, tol, true, true);
+}
+
+static void check_avgpool16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_pool(ref, ref->avgpool16, k->avgpool16, tol, false, false);
+}
+
+static void check_avgpool16_back(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_pool(ref, ref->avgpool16_back, k->avgpool16_back, tol, true, false);
+}
+
+/* --- elementwise and reductions ---------------------------------------------------------- */
+
+static size_t pick_length(void)
+{
+    return (size_t)(pick(0, 4) ? pick(0, 70) : pick(71, 3000));
+}
+
+static void check_affine16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_affine16 a = {.pixels = pick_length() / 4, .accumulate = pick(0, 1)};
+    size_t n = a.pixels * 16;
+    a.a = input(n);
+    a.b = pick(0, 1) ? input(n) : NULL;
+    a.a_scale = pick(0, 1) ? input(16) : NULL;
+    a.b_scale = pick(0, 1) ? input(16) : NULL;
+    a.shift = pick(0, 1) ? input(16) : NULL;
+    pick_clip(&a.lo, &a.hi);
+    SHAPE("pixels %zu b %d scales %d %d shift %d", a.pixels, a.b != NULL, a.a_scale != NULL,
+          a.b_scale != NULL, a.shift != NULL);
+    float *want = input(n), *got = twin(want, n);
+    a.y = want;
+    ref->affine16(&a);
+    a.y = got;
+    k->affine16(&a);
+    compare("y", want, got, n, tol * 4);
+}
+
+/* Functions are checked over [-12, 12] and at the specials. */
+static float *wide_input(size_t n)
+{
+    float *p = input(n);
+    float range = pick(0, 1) ? 12 : 2;
+    for (size_t i = 0; i < n; i++)
+        p[i] *= range;
+    return p;
+}
+
+static void check_function(const struct nn_kernels *ref, const struct nn_kernels *k, double tol, bool back)
+{
+    struct nn_func_args a = {.func = (enum nn_func)pick(0, NN_FUNC_COUNT - 1), .alpha = 0.2f,
+                             .beta = 0.5f, .n = pick_length()};
+    a.x = wide_input(a.n);
+    a.dy = input(a.n);
+    SHAPE("function %d n %zu", a.func, a.n);
+    float *want = input(a.n), *got = twin(want, a.n);
+    a.y = want;
+    (back ? ref->func_back : ref->func)(&a);
+    a.y = got;
+    (back ? k->func_back : k->func)(&a);
+    for (size_t i = 0; i < a.n; i++)
+        if (!same(want[i], got[i], tol * (1 + fabs(want[i])))) {
+            fail("y", i, want[i], got[i]);
+            return;
+        }
+}
+
+static void check_func(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_function(ref, k, tol, false);
+}
+
+static void check_func_back(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_function(ref, k, tol, true);
+}
+
+static void check_clip_back(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *y = input(n), *dy = input(n), *want = input(n), *got = twin(want, n), lo, hi;
+    pick_clip(&lo, &hi);
+    for (size_t i = 0; i < n; i++)
+        y[i] = y[i] < lo ? lo : y[i] > hi ? hi : y[i];
+    ref->clip_back(y, dy, want, n, lo, hi);
+    k->clip_back(y, dy, got, n, lo, hi);
+    compare("dx", want, got, n, tol);
+}
+
+static void check_mul(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *a = input(n), *b = input(n), *want = input(n), *got = twin(want, n);
+    ref->mul(a, b, want, n);
+    k->mul(a, b, got, n);
+    compare("y", want, got, n, tol);
+}
+
+static void check_axpby(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float a = random_value(), b = pick(0, 1) ? 0 : random_value();
+    float *x = input(n), *want = input(n), *got = twin(want, n);
+    ref->axpby(a, x, b, want, n);
+    k->axpby(a, x, b, got, n);
+    compare("y", want, got, n, tol);
+}
+
+static void check_u8_to_f32(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    uint8_t *x = mem_new(n + 1, 1);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (uint8_t)pick(0, 255);
+    float *want = input(n), *got = twin(want, n);
+    ref->u8_to_f32(x, 1 / 127.5f, -1, want, n);
+    k->u8_to_f32(x, 1 / 127.5f, -1, got, n);
+    compare("y", want, got, n, tol);
+    free(x);
+}
+
+static void check_number(const char *what, double want, double got, double tolerance)
+{
+    if (!same(want, got, tolerance))
+        fail(what, 0, want, got);
+}
+
+static void check_dot(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *x = input(n), *y = input(n);
+    SHAPE("n %zu", n);
+    check_number("dot", ref->dot(x, y, n), k->dot(x, y, n), tol * (double)(n + 1));
+}
+
+static void check_max(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *x = input(n);
+    SHAPE("n %zu", n);
+    check_number("max", ref->max(x, n), k->max(x, n), tol);
+}
+
+static void check_exp_sum(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *x = wide_input(n), *want = input(n), *got = twin(want, n), shift = 1;
+    SHAPE("n %zu", n);
+    double a = ref->exp_sum(x, shift, want, n), b = k->exp_sum(x, shift, got, n);
+    check_number("sum", a, b, tol * (1 + fabs(a)));
+    for (size_t i = 0; i < n; i++)
+        if (!same(want[i], got[i], tol * (1 + want[i]))) {
+            fail("y", i, want[i], got[i]);
+            return;
+        }
+}
+
+static void check_sums16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t pixels = pick_length() / 2;
+    float *x = input(pixels * 16), *y = input(pixels * 16);
+    double want[2][16] = {{0}}, got[2][16] = {{0}};
+    SHAPE("pixels %zu", pixels);
+    ref->sums16(x, y, pixels, want[0], want[1]);
+    k->sums16(x, y, pixels, got[0], got[1]);
+    for (int i = 0; i < 32; i++)
+        check_number("sum", want[i / 16][i % 16], got[i / 16][i % 16], tol * (double)(pixels + 1));
+}
+
+static void check_step(const struct nn_kernels *ref, const struct nn_kernels *k, double tol,
+                       void (*run)(const struct nn_kernels *, const struct nn_step *))
+{
+    struct nn_step s = {.n = pick_length(), .lr = 0.1f, .momentum = 0.9f, .rho = 0.99f, .eps = 1e-3f,
+                        .decay = pick(0, 1) ? 0.01f : 0, .g_scale = 0.5f, .m_fix = 1.5f, .v_fix = 2,
+                        .nesterov = pick(0, 1)};
+    float *g = input(s.n);
+    float *w[2], *m[2], *v[2];
+    bool has_m = pick(0, 1);
+    w[0] = input(s.n);
+    m[0] = input(s.n);
+    v[0] = input(s.n);
+    for (size_t i = 0; i < s.n; i++)
+        v[0][i] = v[0][i] < 0 ? -v[0][i] : v[0][i];
+    w[1] = twin(w[0], s.n);
+    m[1] = twin(m[0], s.n);
+    v[1] = twin(v[0], s.n);
+    SHAPE("n %zu", s.n);
+    for (int side = 0; side < 2; side++) {
+        s.g = g;
+        s.w = w[side];
+        s.m = has_m || run != NULL ? m[side] : NULL;
+        s.v = v[side];
+        if (run != NULL)
+            run(side == 0 ? ref : k, &s);
+        else
+            (side == 0 ? ref : k)->step_sgd(&s);
+    }
+    compare("w", w[0], w[1], s.n, tol);
+    compare("m", m[0], m[1], s.n, tol);
+    compare("v", v[0], v[1], s.n, tol);
+}
+
+static void run_rmsprop(const struct nn_kernels *k, const struct nn_step *s)
+{
+    k->step_rmsprop(s);
+}
+
+static void run_adam(const struct nn_kernels *k, const struct nn_step *s)
+{
+    k->step_adam(s);
+}
+
+static void check_step_sgd(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_step(ref, k, tol, NULL);
+}
+
+static void check_step_rmsprop(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_step(ref, k, tol, run_rmsprop);
+}
+
+static void check_step_adam(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_step(ref, k, tol, run_adam);
+}
+
+static void check_fma_burst(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_number("operations of none", ref->fma_burst(0), k->fma_burst(0), tol);
+    if (!(k->fma_burst(3) >= ref->fma_burst(3)))
+        fail("operations", 3, ref->fma_burst(3), k->fma_burst(3));
+}
+
+/* --- the list ---------------------------------------------------------------------------- */
+
+typedef void check_fn(const struct nn_kernels *ref, const struct nn_kernels *k, double tolerance);
+
+static const struct {
+    const char *name;
+    check_fn *check;
+    double tolerance;
+} slots[] = {
+#define SLOT_ROW(result, name, args, tolerance) {#name, check_##name, tolerance},
+    NN_KERNELS(SLOT_ROW)};
+enum { SLOTS = sizeof slots / sizeof *slots };
+
+static void check_slot(int slot, const struct nn_kernels *k, uint64_t seed)
+{
+    const struct nn_kernels *ref = nn_kernels_for(NN_ISA_SCALAR);
+    now.isa = k->isa;
+    now.slot = slots[slot].name;
+    for (int round = 0; round < ROUNDS; round++) {
+        now.seed = seed + (uint64_t)round;
+        rng_seed(&now.rng, now.seed, (uint64_t)slot);
+        now.specials = round % 4 == 3;
+        now.shape[0] = 0;
+        slots[slot].check(ref, k, slots[slot].tolerance);
+        end_case();
+    }
+}
+
+/* --- benchmark --------------------------------------------------------------------------- */
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* One kernel call to time, and its floating-point operations (0: count `bytes` instead). */
+struct bench {
+    const struct nn_kernels *k;
+    void (*run)(const struct bench *b);
+    const void *args;
+    int blocks, planes, rows;
+    double flops, bytes;
+};
+
+static double peak_rate(const struct nn_kernels *k)
+{
+    double start = seconds(), flops = k->fma_burst(20000);
+    return flops / (seconds() - start);
+}
+
+static void bench_print(const char *slot, const char *shape, const struct bench *b)
+{
+    enum { RUNS = 15 };
+    double times[RUNS], shares[RUNS];
+    for (int i = -2; i < RUNS; i++) {
+        double peak = peak_rate(b->k), start = seconds();
+        int calls = 0;
+        do
+            b->run(b);
+        while (++calls, seconds() - start < 1e-3);
+        if (i < 0)
+            continue;
+        times[i] = (seconds() - start) / calls;
+        shares[i] = b->flops / times[i] / peak;
+    }
+    qsort(times, RUNS, sizeof *times, by_value);
+    qsort(shares, RUNS, sizeof *shares, by_value);
+    double t = times[RUNS / 2];
+    printf("%-16s %-34s %11.0f ns", slot, shape, t * 1e9);
+    if (b->flops > 0)
+        printf(" %7.1f GFLOP/s %5.1f %% of peak", b->flops / t * 1e-9, 100 * shares[RUNS / 2]);
+    if (b->bytes > 0)
+        printf(" %7.1f GB/s", b->bytes / t * 1e-9);
+    printf("\n");
+}
+
+static void run_conv16(const struct bench *b)
+{
+    b->k->conv16(b->args, 0, b->blocks, 0, b->rows);
+}
+
+static void run_planar(const struct bench *b)
+{
+    b->k->conv16_planar(b->args, 0, b->blocks, 0, b->rows);
+}
+
+static void run_depthwise(const struct bench *b)
+{
+    b->k->depthwise16(b->args, 0, b->blocks, 0, b->rows);
+}
+
+static void run_dw(const struct bench *b)
+{
+    b->k->conv16_dw(b->args, 0, b->blocks, 0, b->planes);
+}
+
+static void run_planar_dw(const struct bench *b)
+{
+    b->k->conv16_planar_dw(b->args, 0, b->blocks, 0, b->planes);
+}
+
+static void run_depthwise_dw(const struct bench *b)
+{
+    b->k->depthwise16_dw(b->args, 0, b->blocks);
+}
+
+static float *bench_room(size_t n)
+{
+    float *p = mem_try_aligned(n + 16, sizeof *p);
+    if (p == NULL)
+        abort();
+    memset(p, 0, (n + 16) * sizeof *p);
+    return p;
+}
+
+struct layer {
+    int ic, oc, out, kernel, stride; /* out: height and width */
+};
+
+static void bench_conv_layer(const struct nn_kernels *k, const char *slot, enum conv_kind kind,
+                             bool gradient, struct layer l)
+{
+    enum { IMAGES = 4 };
+    int side = (l.out - 1) * l.stride + l.kernel, blocks = nn_blocks(l.oc);
+    int planes = kind == PLANAR ? l.ic : kind == DENSE ? nn_blocks(l.ic) : blocks;
+    size_t pixel = kind == PLANAR ? 1 : 16, taps = (size_t)l.kernel * l.kernel;
+    size_t row = side * pixel, plane = row * side, image = plane * planes;
+    size_t y_row = (size_t)l.out * 16, y_plane = y_row * l.out, y_image = y_plane * blocks;
+    size_t w = taps * blocks * (kind == PLANAR ? l.ic * 16 : kind == DENSE ? planes * 256 : 16);
+    int images = gradient ? IMAGES : 1;
+    float *x = bench_room(image * images), *weights = bench_room(w), *y = bench_room(y_image * images);
+    struct nn_conv16 c = {.x = x, .w = weights, .y = y, .x_plane = plane, .x_row = row,
+                          .y_plane = y_plane, .y_row = y_row, .y_col = 16, .ic = l.ic, .ow = l.out,
+                          .kh = l.kernel, .kw = l.kernel, .stride_h = l.stride, .stride_w = l.stride,
+                          .dilation_h = 1, .dilation_w = 1, .lo = 0, .hi = INFINITY};
+    struct nn_conv16_dw g = {.x = x, .dy = y, .dw = weights, .x_image = image, .x_plane = plane,
+                             .x_row = row, .dy_image = y_image, .dy_plane = y_plane, .dy_row = y_row,
+                             .images = images, .ic = l.ic, .oh = l.out, .ow = l.out, .kh = l.kernel,
+                             .kw = l.kernel, .stride_h = l.stride, .stride_w = l.stride,
+                             .dilation_h = 1, .dilation_w = 1};
+    struct bench b = {.k = k, .args = gradient ? (const void *)&g : (const void *)&c,
+                      .blocks = blocks, .planes = planes, .rows = l.out,
+                      .flops = 2.0 * l.oc * (kind == DEPTHWISE ? 1 : l.ic) * l.out * l.out *
+                               (double)taps * images};
+    b.run = kind == DENSE    ? gradient ? run_dw : run_conv16
+            : kind == PLANAR ? gradient ? run_planar_dw : run_planar
+                             : gradient ? run_depthwise_dw : run_depthwise;
+    char shape[64];
+    snprintf(shape, sizeof shape, "%d->%d %dx%d k%d s%d", l.ic, l.oc, l.out, l.out, l.kernel, l.stride);
+    bench_print(slot, shape, &b);
+    mem_free_aligned(x);
+    mem_free_aligned(weights);
+    mem_free_aligned(y);
+}
+
+static const struct layer dense_layers[] = {
+    {8, 8, 44, 3, 1},     {32, 32, 48, 3, 1},   {64, 64, 48, 3, 1},   {64, 64, 24, 3, 1},
+    {128, 128, 12, 3, 1}, {128, 128, 24, 3, 1}, {256, 256, 6, 3, 1},  {256, 256, 12, 3, 1},
+    {512, 512, 3, 3, 1},  {512, 512, 6, 3, 1},  {64, 128, 22, 3, 2},  {256, 512, 6, 3, 2},
+    {64, 64, 44, 3, 1},   {64, 128, 56, 1, 1},  {32, 64, 112, 1, 1},  {256, 256, 14, 1, 1},
+    {512, 512, 7, 1, 1},  {1024, 1024, 7, 1, 1}, {32, 64, 11, 1, 1},  {64, 128, 22, 1, 2}};
+static const struct layer planar_layers[] = {
+    {1, 32, 48, 3, 1}, {1, 64, 44, 3, 1}, {1, 8, 46, 3, 1}, {3, 32, 112, 3, 2}};
+static const struct layer depthwise_layers[] = {
+    {16, 16, 44, 3, 1}, {32, 32, 112, 3, 1}, {128, 128, 56, 3, 1}, {128, 128, 28, 3, 2},
+    {256, 256, 28, 3, 1}, {512, 512, 14, 3, 1}, {1024, 1024, 7, 3, 1}, {64, 64, 6, 3, 1}};
+
+#define BENCH_LAYERS(k, only, slot, kind, gradient, layers)                                        \
+    for (size_t i = 0; (only == NULL || strcmp(only, slot) == 0) &&                                \
+                       i < sizeof layers / sizeof *layers; i++)                                    \
+        bench_conv_layer(k, slot, kind, gradient, layers[i]);
+
+static void bench_all(const struct nn_kernels *k, const char *only)
+{
+    printf("%s, peak %.1f GFLOP/s\n", k->isa, peak_rate(k) * 1e-9);
+    BENCH_LAYERS(k, only, "conv16", DENSE, false, dense_layers)
+    BENCH_LAYERS(k, only, "conv16_planar", PLANAR, false, planar_layers)
+    BENCH_LAYERS(k, only, "depthwise16", DEPTHWISE, false, depthwise_layers)
+    BENCH_LAYERS(k, only, "conv16_dw", DENSE, true, dense_layers)
+    BENCH_LAYERS(k, only, "conv16_planar_dw", PLANAR, true, planar_layers)
+    BENCH_LAYERS(k, only, "depthwise16_dw", DEPTHWISE, true, depthwise_layers)
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = NULL;
+    uint64_t seed = 1;
+    bool bench = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--bench") == 0)
+            bench = true;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            only = argv[++i];
+        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            seed = strtoull(argv[++i], NULL, 10);
+        else {
+            fprintf(stderr, "usage: check_kernels [--only SLOT] [--seed N] [--bench]\n");
+            return 2;
+        }
+    }
+    if (bench) {
+        bench_all(nn_kernels(), only);
+        return 0;
+    }
+    for (int isa = 0; isa < NN_ISA_COUNT; isa++) {
+        const struct nn_kernels *k = nn_kernels_for((enum nn_isa)isa);
+        if (k == NULL)
+            continue;
+        int before = now.failures;
+        for (int i = 0; i < SLOTS; i++)
+            if (only == NULL || strcmp(only, slots[i].name) == 0)
+                check_slot(i, k, seed);
+        printf("%s: %s\n", k->isa, now.failures == before ? "ok" : "FAILED");
+    }
+    return now.failures > 0;
+}
