@@ -5,22 +5,22 @@
 
 #include <immintrin.h>
 #include <math.h>
+#include <string.h>
 
 #include "kernels/kernels.h"
 
 typedef float vf __attribute__((vector_size(32)));
+typedef int32_t vi __attribute__((vector_size(32)));
 typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
 #define VW 8     /* floats of a vector */
 #define PARTS 2  /* vectors of a C16 pixel */
-#define LOAD(p) ((vf)(*(const vf_loose *)(p)))
-#define STORE(p, v) (*(vf_loose *)(p) = (v))
-#define ZERO ((vf){0})
-#define SPLAT(x) ((vf)_mm256_set1_ps(x))
 #define MAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b))) /* b when either is NaN */
 #define MIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
-#define CLIP(v, lo, hi) MIN(SPLAT(hi), MAX(SPLAT(lo), v))
-#define UNROLL _Pragma("GCC unroll 32")
-
+#define LESS(a, b, x, y)                                                                            \
+    ((vf)_mm256_blendv_ps((__m256)(y), (__m256)(x),                                                 \
+                          _mm256_cmp_ps((__m256)(a), (__m256)(b), _CMP_LT_OQ)))
+#define SQRT(a) ((vf)_mm256_sqrt_ps((__m256)(a)))
+#include "kernels/vector.inc"
 #include "kernels/burst.inc"
 
 /* 12 sums, 2 weight vectors. */
@@ -39,6 +39,20 @@ typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
 #define DW_LANES 4
 #include "kernels/dw16.inc"
 
+/* 12 sums. */
+#define GEMM_BLOCKS 1
+#define GEMM_ROWS 6
+#define GEMM_STEP 2
+#define GEMM_TILES                                                                                 \
+    GEMM_TILE(1, 2) GEMM_TILE(1, 4) GEMM_TILE(1, 6)                                                \
+    static gemm_tile_fn *const gemm_tiles[1][4] = {{NULL, gemm_1_2, gemm_1_4, gemm_1_6}};
+#define GEMV_BLOCKS 2
+#include "kernels/gemm.inc"
+
+#include "kernels/pool16.inc"
+#include "kernels/elementwise.inc"
+#include "kernels/func.inc"
+
 void nn_kernels_init_avx2(struct nn_kernels *k)
 {
     k->isa = "avx2";
@@ -49,4 +63,26 @@ void nn_kernels_init_avx2(struct nn_kernels *k)
     k->conv16_planar_dw = conv16_planar_dw;
     k->depthwise16_dw = depthwise16_dw;
     k->fma_burst = fma_burst;
+    k->gemm_pack_a = gemm_pack_a;
+    k->gemm_pack_b = gemm_pack_b;
+    k->gemm = gemm;
+    k->gemv = gemv;
+    k->maxpool16 = maxpool16;
+    k->maxpool16_back = maxpool16_back;
+    k->avgpool16 = avgpool16;
+    k->avgpool16_back = avgpool16_back;
+    k->affine16 = affine16;
+    k->clip_back = clip_back;
+    k->mul = mul;
+    k->axpby = axpby;
+    k->u8_to_f32 = u8_to_f32;
+    k->dot = dot;
+    k->max = max;
+    k->sums16 = sums16;
+    k->step_sgd = step_sgd;
+    k->step_rmsprop = step_rmsprop;
+    k->step_adam = step_adam;
+    k->func = func;
+    k->func_back = func_back;
+    k->exp_sum = exp_sum;
 }

@@ -107,6 +107,17 @@ static void compare(const char *what, const float *want, const float *got, size_
         }
 }
 
+/* The tolerance grows with values above 1. */
+static void compare_relative(const char *what, const float *want, const float *got, size_t n,
+                             double tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!same(want[i], got[i], tolerance * (1 + fabs(want[i])))) {
+            fail(what, i, want[i], got[i]);
+            return;
+        }
+}
+
 static void end_case(void)
 {
     for (int i = 0; i < now.count; i++) {
@@ -597,11 +608,7 @@ static void check_function(const struct nn_kernels *ref, const struct nn_kernels
     (back ? ref->func_back : ref->func)(&a);
     a.y = got;
     (back ? k->func_back : k->func)(&a);
-    for (size_t i = 0; i < a.n; i++)
-        if (!same(want[i], got[i], tol * (1 + fabs(want[i])))) {
-            fail("y", i, want[i], got[i]);
-            return;
-        }
+    compare_relative("y", want, got, a.n, tol);
 }
 
 static void check_func(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
@@ -687,11 +694,7 @@ static void check_exp_sum(const struct nn_kernels *ref, const struct nn_kernels 
     SHAPE("n %zu", n);
     double a = ref->exp_sum(x, shift, want, n), b = k->exp_sum(x, shift, got, n);
     check_number("sum", a, b, tol * (1 + fabs(a)));
-    for (size_t i = 0; i < n; i++)
-        if (!same(want[i], got[i], tol * (1 + want[i]))) {
-            fail("y", i, want[i], got[i]);
-            return;
-        }
+    compare_relative("y", want, got, n, tol);
 }
 
 static void check_sums16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
@@ -734,9 +737,9 @@ static void check_step(const struct nn_kernels *ref, const struct nn_kernels *k,
         else
             (side == 0 ? ref : k)->step_sgd(&s);
     }
-    compare("w", w[0], w[1], s.n, tol);
-    compare("m", m[0], m[1], s.n, tol);
-    compare("v", v[0], v[1], s.n, tol);
+    compare_relative("w", w[0], w[1], s.n, tol);
+    compare_relative("m", m[0], m[1], s.n, tol);
+    compare_relative("v", v[0], v[1], s.n, tol);
 }
 
 static void run_rmsprop(const struct nn_kernels *k, const struct nn_step *s)
@@ -934,6 +937,34 @@ static void bench_conv_layer(const struct nn_kernels *k, const char *slot, enum 
     mem_free_aligned(y);
 }
 
+static void run_gemm(const struct bench *b)
+{
+    b->k->gemm(b->args, 0, b->blocks, 0, b->planes);
+}
+
+static void run_gemv(const struct bench *b)
+{
+    b->k->gemv(b->args, 0, b->planes);
+}
+
+static void bench_matrix(const struct nn_kernels *k, int m, int n, int depth)
+{
+    int mp = ceil_div(m, NN_GEMM_MR), np = ceil_div(n, NN_GEMM_NR);
+    float *x = bench_room((size_t)mp * NN_GEMM_MR * depth), *y = bench_room((size_t)m * n);
+    float *b = bench_room((size_t)np * NN_GEMM_NR * depth);
+    struct nn_gemm g = {.a = x, .b = b, .c = y, .c_row = n, .m = m, .n = n, .k = depth, .hi = 1};
+    struct nn_gemv v = {.x = x, .b = b, .y = y, .n = n, .k = depth, .hi = 1};
+    struct bench run = {.k = k, .args = m > 1 ? (const void *)&g : (const void *)&v,
+                        .run = m > 1 ? run_gemm : run_gemv, .blocks = mp, .planes = np,
+                        .flops = 2.0 * m * n * depth, .bytes = 4.0 * n * depth};
+    char shape[64];
+    snprintf(shape, sizeof shape, "%d x %d x %d", m, n, depth);
+    bench_print(m > 1 ? "gemm" : "gemv", shape, &run);
+    mem_free_aligned(x);
+    mem_free_aligned(y);
+    mem_free_aligned(b);
+}
+
 static const struct layer dense_layers[] = {
     {8, 8, 44, 3, 1},     {32, 32, 48, 3, 1},   {64, 64, 48, 3, 1},   {64, 64, 24, 3, 1},
     {128, 128, 12, 3, 1}, {128, 128, 24, 3, 1}, {256, 256, 6, 3, 1},  {256, 256, 12, 3, 1},
@@ -945,6 +976,10 @@ static const struct layer planar_layers[] = {
 static const struct layer depthwise_layers[] = {
     {16, 16, 44, 3, 1}, {32, 32, 112, 3, 1}, {128, 128, 56, 3, 1}, {128, 128, 28, 3, 2},
     {256, 256, 28, 3, 1}, {512, 512, 14, 3, 1}, {1024, 1024, 7, 3, 1}, {64, 64, 6, 3, 1}};
+
+static const int matrices[][3] = {{1, 1000, 4608}, {1, 1024, 2048}, {1, 7, 1000}, {1, 128, 128},
+                                  {64, 1000, 4608}, {64, 4608, 1000}, {1000, 4608, 64}, {64, 7, 1000},
+                                  {256, 256, 256}, {1024, 1024, 1024}};
 
 #define BENCH_LAYERS(k, only, slot, kind, gradient, layers)                                        \
     for (size_t i = 0; (only == NULL || strcmp(only, slot) == 0) &&                                \
@@ -960,6 +995,9 @@ static void bench_all(const struct nn_kernels *k, const char *only)
     BENCH_LAYERS(k, only, "conv16_dw", DENSE, true, dense_layers)
     BENCH_LAYERS(k, only, "conv16_planar_dw", PLANAR, true, planar_layers)
     BENCH_LAYERS(k, only, "depthwise16_dw", DEPTHWISE, true, depthwise_layers)
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        if (only == NULL || strcmp(only, matrices[i][0] > 1 ? "gemm" : "gemv") == 0)
+            bench_matrix(k, matrices[i][0], matrices[i][1], matrices[i][2]);
 }
 
 int main(int argc, char **argv)
