@@ -30,10 +30,9 @@ bool fer_split_parse(const char *name, enum nn_split *out)
     static const struct {
         const char *name;
         enum nn_split split;
-    } known[] = {{"Training", NN_TRAINING},     {"train", NN_TRAINING},
-                 {"PublicTest", NN_VALIDATION}, {"val", NN_VALIDATION},
-                 {"valid", NN_VALIDATION},      {"validation", NN_VALIDATION},
-                 {"PrivateTest", NN_TEST},      {"test", NN_TEST}};
+    } known[] = {{"Training", NN_TRAINING}, {"train", NN_TRAINING},   {"PublicTest", NN_VALIDATION},
+                 {"val", NN_VALIDATION},    {"valid", NN_VALIDATION}, {"validation", NN_VALIDATION},
+                 {"PrivateTest", NN_TEST},  {"test", NN_TEST}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcasecmp(name, known[i].name) == 0) {
             *out = known[i].split;
@@ -150,8 +149,8 @@ static int parse_pixels(const struct csv *c, const char *s, uint8_t *px, struct 
         for (; *s >= '0' && *s <= '9' && value <= 255; s++)
             value = value * 10 + (*s - '0');
         if (s == start || (*s != ' ' && *s != '\0') || value > 255)
-            return err_set(err, ERR_FORMAT, "%s:%ld: pixel %d is '%.*s', not 0 to 255",
-                           c->path, c->number, n + 1, (int)strcspn(start, " "), start);
+            return err_set(err, ERR_FORMAT, "%s:%ld: pixel %d is '%.*s', not 0 to 255", c->path,
+                           c->number, n + 1, (int)strcspn(start, " "), start);
         if (n < FER_SIDE * FER_SIDE)
             px[n] = (uint8_t)value;
     }
@@ -204,8 +203,9 @@ static int votes_next(struct votes *v, float share[FERPLUS_COUNT], struct err *e
     double sum = 0, count[FERPLUS_COUNT];
     int rc = csv_next(c, err);
     if (rc <= 0)
-        return rc < 0 ? rc : err_set(err, ERR_FORMAT, "%s: has fewer rows than there are pictures",
-                                     c->path);
+        return rc < 0 ? rc
+                      : err_set(err, ERR_FORMAT, "%s: has fewer rows than there are pictures",
+                                c->path);
     for (int i = 0; i < FERPLUS_COUNT; i++) {
         const char *text;
         if ((rc = csv_field(c, v->column[i], ferplus_names[i], &text, err)) < 0)

@@ -199,6 +199,17 @@ struct frame *frame_slot_take(struct frame_slot *s, int64_t timeout_us)
     return f;
 }
 
+void frame_slot_pause(struct frame_slot *s, int64_t timeout_us)
+{
+    int64_t deadline = clock_now_us() + timeout_us;
+    pthread_mutex_lock(&s->lock);
+    while (!s->nudged && !s->interrupted)
+        if (!cond_wait_until(&s->filled, &s->lock, deadline))
+            break;
+    s->nudged = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
 void frame_slot_nudge(struct frame_slot *s)
 {
     pthread_mutex_lock(&s->lock);

@@ -61,7 +61,11 @@ void frame_slot_put(struct frame_slot *s, struct frame *f);
  * NULL: none came in time, or the slot is interrupted. */
 struct frame *frame_slot_take(struct frame_slot *s, int64_t timeout_us);
 
-/* Ends a waiting take early, once, without a frame (new work of another kind). Any thread. */
+/* Consumer: sleeps that long without taking anything; a nudge or an interrupt ends it early. */
+void frame_slot_pause(struct frame_slot *s, int64_t timeout_us);
+
+/* Ends the consumer's take or pause early, or else its next one, once: there is other work. Any
+ * thread. */
 void frame_slot_nudge(struct frame_slot *s);
 
 uint64_t frame_slot_skipped(struct frame_slot *s); /* frames replaced before they were taken */

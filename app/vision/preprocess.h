@@ -47,8 +47,8 @@ struct preprocess {
  */
 struct preprocess preprocess_defaults(void);
 
-/* Reads and checks the metadata of a loaded model; `labels` and `input_size` must be there. The
- * sentence names the key and what is wrong with it. */
+/* Reads and checks the metadata of a loaded model; `labels`, `input_size`, `mean` and `std` must be
+ * there. The sentence names the key and what is wrong with it. */
 int preprocess_from_graph(struct preprocess *out, const struct nn_graph *g, struct err *err);
 
 /* Writes every key above; what a trainer calls before saving. */

@@ -1,0 +1,327 @@
+/* Cascades, working sizes, rejection. */
+#include "vision/face_finder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "vision/opencv_c.h"
+
+enum { HITS_MAX = 256 };
+
+/* How hard to look. Sides are fractions of the picture's shorter side. */
+struct effort {
+    int side_max;   /* the picture is shrunk until its shorter side is at most this */
+    float face_min; /* smallest face looked for */
+    double scale;   /* step between face sizes */
+    int neighbours; /* overlapping hits that make a face */
+};
+
+static const struct effort efforts[] = {
+    [FINDER_LIVE] = {.side_max = 300, .face_min = 0.1f, .scale = 1.1, .neighbours = 4},
+    [FINDER_CAREFUL] = {.side_max = 720, .face_min = 0.06f, .scale = 1.08, .neighbours = 5},
+};
+
+/* Live pictures resemble each other: the whole is searched every FULL_EVERY times, or when a face
+ * was lost; in between only the surroundings of the last faces, for sizes near theirs, and with
+ * less proof asked for, since a face was there a moment ago. */
+enum { FULL_EVERY = 6, NEAR_NEIGHBOURS = 2, NEAR_MAX = 8 };
+static const float NEAR_MARGIN = 0.5f; /* of the face's side, on every side */
+static const float NEAR_SMALLER = 0.75f;
+static const float NEAR_LARGER = 1.35f;
+
+/* Grey levels; a wall or a shadow that a cascade takes for a face has less contrast. */
+static const double FLAT_DEVIATION = 10.0;
+
+/* OpenCV's training windows are 20 or 24 pixels wide; smaller faces can not be found. */
+enum { WINDOW_MIN = 24 };
+
+struct buffer {
+    uint8_t *px;
+    size_t bytes;
+};
+
+struct face_finder {
+    struct cvc_cascade *cascade;
+    struct buffer small;            /* the picture at working size */
+    struct face_box last[NEAR_MAX]; /* of the last live search, in a picture of this size: */
+    int last_count;
+    int last_width, last_height;
+    int since_full; /* live searches since the last of the whole picture */
+};
+
+static const struct {
+    const char *name, *file;
+} cascades[] = {
+    {"haar", "haarcascades/haarcascade_frontalface_alt2.xml"},
+    {"lbp", "lbpcascades/lbpcascade_frontalface_improved.xml"},
+};
+
+/* Debian and Fedora, Arch, Homebrew on ARM and Intel, builds from source. */
+static const char *const cascade_dirs[] = {"/usr/share/opencv4", "/usr/share/opencv",
+                                           "/opt/homebrew/share/opencv4",
+                                           "/usr/local/share/opencv4"};
+
+bool face_finder_path(const char *cascade, char *out, size_t cap)
+{
+    const char *file = NULL;
+    if (cascade == NULL)
+        cascade = cascades[0].name;
+    for (size_t i = 0; i < sizeof cascades / sizeof cascades[0]; i++)
+        if (strcmp(cascade, cascades[i].name) == 0)
+            file = cascades[i].file;
+    snprintf(out, cap, "%s", cascade);
+    if (file == NULL)
+        return access(cascade, R_OK) == 0;
+    for (size_t i = 0; i < sizeof cascade_dirs / sizeof cascade_dirs[0]; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/%s", cascade_dirs[i], file);
+        if (access(path, R_OK) == 0) {
+            snprintf(out, cap, "%s", path);
+            return true;
+        }
+    }
+    return false;
+}
+
+int face_finder_open(struct face_finder **out, const char *cascade, struct err *err)
+{
+    char path[256];
+    char why[160];
+    if (!face_finder_path(cascade, path, sizeof path))
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s: face cascade not found; install the package opencv-data, or give the "
+                       "path of a cascade XML",
+                       path);
+    struct face_finder *f = mem_new(1, sizeof *f);
+    if (cvc_cascade_open(&f->cascade, path, why, sizeof why) != CVC_OK) {
+        free(f);
+        return err_set(err, ERR_FORMAT, "%s: %s", path, why);
+    }
+    *out = f;
+    return ERR_OK;
+}
+
+void face_finder_close(struct face_finder *f)
+{
+    if (f == NULL)
+        return;
+    cvc_cascade_close(f->cascade);
+    mem_free_aligned(f->small.px);
+    free(f);
+}
+
+static int shorter(const struct gray_view *g)
+{
+    return g->width < g->height ? g->width : g->height;
+}
+
+static int reserve(struct buffer *b, size_t bytes, struct err *err)
+{
+    if (b->bytes >= bytes)
+        return ERR_OK;
+    mem_free_aligned(b->px);
+    b->px = mem_try_aligned(bytes, 1);
+    b->bytes = b->px != NULL ? bytes : 0;
+    return b->px != NULL
+               ? ERR_OK
+               : err_set(err, ERR_NO_MEMORY, "no memory for a picture of %zu bytes", bytes);
+}
+
+/* The picture with its shorter side at most side_max; *out borrows gray or the finder's buffer. */
+static int shrink(struct face_finder *f, const struct gray_view *gray, int side_max,
+                  struct gray_view *out, struct err *err)
+{
+    char why[160];
+    *out = *gray;
+    if (shorter(gray) <= side_max)
+        return ERR_OK;
+    double k = (double)side_max / shorter(gray);
+    int w = (int)(gray->width * k + 0.5);
+    int h = (int)(gray->height * k + 0.5);
+    int code = reserve(&f->small, (size_t)w * (size_t)h, err);
+    if (code != ERR_OK)
+        return code;
+    *out = (struct gray_view){f->small.px, w, h, w};
+    if (cvc_resize(gray->px, gray->width, gray->height, gray->stride, f->small.px, w, h, w, 1, why,
+                   sizeof why) != CVC_OK)
+        return err_set(err, ERR_FORMAT, "shrinking the picture: %s", why);
+    return ERR_OK;
+}
+
+/* Standard deviation of the grey levels inside a hit. */
+static double deviation(const struct gray_view *g, const struct cvc_rect *r)
+{
+    double sum = 0.0;
+    double squares = 0.0;
+    for (int y = r->y; y < r->y + r->h; y++) {
+        const uint8_t *row = g->px + (size_t)y * (size_t)g->stride;
+        for (int x = r->x; x < r->x + r->w; x++) {
+            sum += row[x];
+            squares += (double)row[x] * row[x];
+        }
+    }
+    double n = (double)r->w * r->h;
+    double mean = sum / n;
+    return sqrt(fmax(squares / n - mean * mean, 0.0));
+}
+
+static int by_size(const void *a, const void *b)
+{
+    float d = ((const struct face_box *)b)->w - ((const struct face_box *)a)->w;
+    return (d > 0.0f) - (d < 0.0f);
+}
+
+/* One face inside another is the same face seen twice: the larger one stays. */
+static int drop_nested(struct face_box *faces, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        float cx = faces[i].x + 0.5f * faces[i].w;
+        float cy = faces[i].y + 0.5f * faces[i].h;
+        bool nested = false;
+        for (int k = 0; k < kept && !nested; k++)
+            nested = cx > faces[k].x && cx < faces[k].x + faces[k].w && cy > faces[k].y &&
+                     cy < faces[k].y + faces[k].h;
+        if (!nested)
+            faces[kept++] = faces[i];
+    }
+    return kept;
+}
+
+/* A rectangle of the working picture to search, and for what. */
+struct search {
+    struct cvc_rect where;
+    double scale;
+    int neighbours;
+    int min_side, max_side; /* pixels of the working picture; max_side 0: no limit */
+};
+
+/* Adds the faces of one search to faces[0 .. count), in pixels of the full picture, which is k
+ * times as large; returns the new count. */
+static int search(struct face_finder *f, const struct gray_view *work, const struct search *s,
+                  float k, struct face_box *faces, int count, struct err *err)
+{
+    struct cvc_rect hits[HITS_MAX];
+    char why[160];
+    const uint8_t *corner =
+        work->px + (size_t)s->where.y * (size_t)work->stride + (size_t)s->where.x;
+    int n = cvc_cascade_detect(f->cascade, corner, s->where.w, s->where.h, work->stride, s->scale,
+                               s->neighbours, s->min_side < WINDOW_MIN ? WINDOW_MIN : s->min_side,
+                               s->max_side, hits, NULL, HITS_MAX - count, why, sizeof why);
+    if (n < 0)
+        return err_set(err, ERR_FORMAT, "looking for faces: %s", why);
+    for (int i = 0; i < n; i++) {
+        struct cvc_rect r = {hits[i].x + s->where.x, hits[i].y + s->where.y, hits[i].w, hits[i].h};
+        if (deviation(work, &r) >= FLAT_DEVIATION)
+            faces[count++] = (struct face_box){(float)r.x * k, (float)r.y * k, (float)r.w * k,
+                                               (float)r.h * k, 0.0f};
+    }
+    return count;
+}
+
+static int search_all(struct face_finder *f, const struct gray_view *work, const struct effort *e,
+                      float k, struct face_box *faces, struct err *err)
+{
+    struct search s = {
+        .where = {0, 0, work->width, work->height},
+        .scale = e->scale,
+        .neighbours = e->neighbours,
+        .min_side = (int)((float)shorter(work) * e->face_min),
+    };
+    return search(f, work, &s, k, faces, 0, err);
+}
+
+/* The surroundings of a face, cut at the picture's edges. */
+static struct cvc_rect surroundings(const struct face_box *b, const struct gray_view *work, float k)
+{
+    float x0 = fmaxf((b->x - NEAR_MARGIN * b->w) / k, 0.0f);
+    float y0 = fmaxf((b->y - NEAR_MARGIN * b->h) / k, 0.0f);
+    float x1 = fminf((b->x + (1.0f + NEAR_MARGIN) * b->w) / k, (float)work->width);
+    float y1 = fminf((b->y + (1.0f + NEAR_MARGIN) * b->h) / k, (float)work->height);
+    return (struct cvc_rect){(int)x0, (int)y0, (int)x1 - (int)x0, (int)y1 - (int)y0};
+}
+
+static int search_near(struct face_finder *f, const struct gray_view *work, float k,
+                       struct face_box *faces, struct err *err)
+{
+    int count = 0;
+    for (int i = 0; i < f->last_count; i++) {
+        struct search s = {
+            .where = surroundings(&f->last[i], work, k),
+            .scale = efforts[FINDER_LIVE].scale,
+            .neighbours = NEAR_NEIGHBOURS,
+            .min_side = (int)(f->last[i].w / k * NEAR_SMALLER),
+            .max_side = (int)(f->last[i].w / k * NEAR_LARGER),
+        };
+        count = search(f, work, &s, k, faces, count, err);
+        if (count < 0)
+            return count;
+    }
+    return count;
+}
+
+/* Sorts by size and removes doubles. */
+static int tidy(struct face_box *faces, int count)
+{
+    qsort(faces, (size_t)count, sizeof faces[0], by_size);
+    return drop_nested(faces, count);
+}
+
+static int search_live(struct face_finder *f, const struct gray_view *work, float k,
+                       struct face_box *faces, struct err *err)
+{
+    if (f->last_count > 0 && ++f->since_full < FULL_EVERY) {
+        int count = search_near(f, work, k, faces, err);
+        if (count >= 0)
+            count = tidy(faces, count);
+        if (count < 0 || count >= f->last_count)
+            return count;
+    }
+    f->since_full = 0;
+    int count = search_all(f, work, &efforts[FINDER_LIVE], k, faces, err);
+    return count < 0 ? count : tidy(faces, count);
+}
+
+static void remember(struct face_finder *f, const struct gray_view *gray,
+                     const struct face_box *faces, int count)
+{
+    f->last_count = count < NEAR_MAX ? count : NEAR_MAX;
+    f->last_width = gray->width;
+    f->last_height = gray->height;
+    memcpy(f->last, faces, sizeof faces[0] * (size_t)f->last_count);
+}
+
+static int search_careful(struct face_finder *f, const struct gray_view *work, float k,
+                          struct face_box *faces, struct err *err)
+{
+    int count = search_all(f, work, &efforts[FINDER_CAREFUL], k, faces, err);
+    return count < 0 ? count : tidy(faces, count);
+}
+
+int face_finder_find(struct face_finder *f, const struct gray_view *gray, enum finder_effort effort,
+                     struct face_box *out, int max, struct err *err)
+{
+    struct gray_view work;
+    struct face_box faces[HITS_MAX];
+    int count = shrink(f, gray, efforts[effort].side_max, &work, err);
+    if (count < 0)
+        return count;
+    float k = (float)gray->width / (float)work.width;
+    if (effort == FINDER_LIVE) {
+        if (gray->width != f->last_width || gray->height != f->last_height)
+            f->last_count = 0;
+        count = search_live(f, &work, k, faces, err);
+        remember(f, gray, faces, count < 0 ? 0 : count);
+    } else {
+        count = search_careful(f, &work, k, faces, err);
+    }
+    if (count > max)
+        count = max;
+    if (count > 0)
+        memcpy(out, faces, sizeof faces[0] * (size_t)count);
+    return count;
+}

@@ -1,0 +1,116 @@
+/* Grey, find, read. */
+#include "vision/face_reader.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "vision/classifier.h"
+#include "vision/face_finder.h"
+#include "vision/opencv_c.h"
+
+struct face_reader {
+    struct face_finder *finder;
+    struct classifier *classifier;
+    uint8_t *gray;
+    size_t gray_bytes;
+};
+
+int face_reader_open(struct face_reader **out, const char *cascade, const char *model,
+                     struct pool *pool, struct err *err)
+{
+    struct face_reader *r = mem_new(1, sizeof *r);
+    int code = face_finder_open(&r->finder, cascade, err);
+    if (code == ERR_OK)
+        code = classifier_open(&r->classifier, model, pool, err);
+    if (code != ERR_OK) {
+        face_reader_close(r);
+        return code;
+    }
+    *out = r;
+    return ERR_OK;
+}
+
+void face_reader_close(struct face_reader *r)
+{
+    if (r == NULL)
+        return;
+    face_finder_close(r->finder);
+    classifier_close(r->classifier);
+    mem_free_aligned(r->gray);
+    free(r);
+}
+
+static int make_gray(struct face_reader *r, const uint8_t *bgr, int width, int height, int stride,
+                     struct gray_view *out, struct err *err)
+{
+    size_t bytes = (size_t)width * (size_t)height;
+    char why[160];
+    if (r->gray_bytes < bytes) {
+        mem_free_aligned(r->gray);
+        r->gray = mem_try_aligned(bytes, 1);
+        r->gray_bytes = r->gray != NULL ? bytes : 0;
+    }
+    if (r->gray == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a picture of %d x %d", width, height);
+    if (cvc_bgr_to_gray(bgr, width, height, stride, r->gray, width, why, sizeof why) != CVC_OK)
+        return err_set(err, ERR_FORMAT, "turning the picture grey: %s", why);
+    *out = (struct gray_view){r->gray, width, height, width};
+    return ERR_OK;
+}
+
+static float ms_since(int64_t start_us)
+{
+    return (float)(clock_now_us() - start_us) * 1e-3f;
+}
+
+static int read_gray(struct face_reader *r, const struct gray_view *gray, enum reader_effort effort,
+                     int max_faces, struct read_result *out, struct err *err)
+{
+    struct face_box boxes[READER_FACES_MAX];
+    struct reading readings[READER_FACES_MAX];
+    bool careful = effort == READER_CAREFUL;
+    int max = max_faces < READER_FACES_MAX ? max_faces : READER_FACES_MAX;
+    int64_t start = clock_now_us();
+    int n =
+        face_finder_find(r->finder, gray, careful ? FINDER_CAREFUL : FINDER_LIVE, boxes, max, err);
+    if (n < 0)
+        return n;
+    out->detect_ms += ms_since(start);
+    start = clock_now_us();
+    classifier_read(r->classifier, gray, boxes, n, careful ? CLASSIFIER_CAREFUL : CLASSIFIER_LIVE,
+                    readings);
+    out->infer_ms = ms_since(start);
+    out->count = n;
+    for (int i = 0; i < n; i++)
+        out->face[i] = (struct read_face){boxes[i], readings[i]};
+    return ERR_OK;
+}
+
+int face_reader_read(struct face_reader *r, const uint8_t *bgr, int width, int height, int stride,
+                     enum reader_effort effort, int max_faces, struct read_result *out,
+                     struct err *err)
+{
+    struct gray_view gray;
+    int64_t start = clock_now_us();
+    *out = (struct read_result){.width = width, .height = height};
+    int code = make_gray(r, bgr, width, height, stride, &gray, err);
+    out->detect_ms = ms_since(start);
+    return code == ERR_OK ? read_gray(r, &gray, effort, max_faces, out, err) : code;
+}
+
+int face_reader_photo(struct face_reader *r, const char *path, struct read_result *out,
+                      struct err *err)
+{
+    uint8_t *px;
+    int width;
+    int height;
+    char why[160];
+    if (cvc_image_read(path, 1, &px, &width, &height, why, sizeof why) != CVC_OK)
+        return err_set(err, ERR_FORMAT, "%s: %s", path, why);
+    struct gray_view gray = {px, width, height, width};
+    *out = (struct read_result){.width = width, .height = height};
+    int code = read_gray(r, &gray, READER_CAREFUL, READER_FACES_MAX, out, err);
+    cvc_free(px);
+    return code == ERR_OK ? code : err_prefix(err, "%s", path);
+}
