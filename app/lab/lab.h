@@ -1,0 +1,63 @@
+/* moodreel-lab: what its commands share. Values of the option table (options.c), data set and
+ * views, the commands themselves. */
+#ifndef LAB_LAB_H
+#define LAB_LAB_H
+
+#include "nn/dataset.h"
+#include "nn/optim.h"
+#include "nn/train.h"
+#include "options.h"
+
+/* Bits of option_spec.commands. */
+enum lab_command { LAB_TRAIN = 1, LAB_EVALUATE = 2, LAB_CROSSVAL = 4, LAB_DATA = 8, LAB_EXPORT = 16 };
+
+/* One value for each row of the option table. Strings may be NULL. */
+struct lab_values {
+    /* data */
+    const char *data, *votes, *out;
+    bool dedup;
+    int split; /* enum nn_split */
+    /* network */
+    const char *net, *init, *freeze;
+    double mean, std, margin;
+    /* training */
+    int epochs, batch, patience, threads, seed;
+    int optimizer; /* enum nn_optim_kind */
+    double rate, momentum, weight_decay, clip, ema;
+    int schedule; /* enum nn_schedule */
+    double warmup, step_factor;
+    int step_every;
+    double smoothing, vote_weight;
+    int class_weights; /* enum nn_class_weights */
+    const char *teacher;
+    double teacher_weight, teacher_temperature;
+    bool resume;
+    /* augmentation */
+    double flip, shift, rotate, zoom, shear, brightness, contrast, gamma, erase, erase_area;
+    double mixup, mixup_share;
+    /* reports */
+    bool json;
+    int samples, folds;
+};
+
+extern const struct option_set lab_options;
+
+command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export;
+
+/* A data set with a view of each split. */
+struct lab_data_set {
+    struct nn_dataset *data;
+    struct nn_view split[NN_SPLIT_COUNT];
+};
+/* Reads --data and --votes; with --dedup cleans Training and says on `to` how many went. */
+int lab_data_open(struct lab_data_set *out, const struct lab_values *v, FILE *to, struct err *err);
+/* Checks that every class can be learnt. When there are no PublicTest rows a tenth of Training,
+ * stratified, takes their place (said on `to`). */
+int lab_data_for_training(struct lab_data_set *d, const struct lab_values *v, FILE *to,
+                          struct err *err);
+void lab_data_close(struct lab_data_set *d); /* also after a failed open */
+
+/* The names of the seven, in data order. */
+extern const char *const lab_labels[];
+
+#endif

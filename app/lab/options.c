@@ -1,0 +1,129 @@
+/* The option table of moodreel-lab. A recipe is a file of these names. */
+#include "lab/lab.h"
+
+#define AT(field) offsetof(struct lab_values, field)
+#define ALL_TRAINING (LAB_TRAIN | LAB_CROSSVAL)
+#define READS_DATA (LAB_TRAIN | LAB_CROSSVAL | LAB_EVALUATE)
+
+#define FLAG(g, n, field, on, who, text) \
+    {.group = g, .name = n, .type = OPTION_FLAG, .offset = AT(field), .value = on, \
+     .commands = who, .help = text}
+#define INTEGER(g, n, field, low, high, def, who, text) \
+    {.group = g, .name = n, .type = OPTION_INT, .offset = AT(field), .min = low, .max = high, \
+     .arg = "N", .value = def, .commands = who, .help = text}
+#define NUMBER(g, n, field, low, high, def, who, text) \
+    {.group = g, .name = n, .type = OPTION_NUMBER, .offset = AT(field), .min = low, .max = high, \
+     .arg = "X", .value = def, .commands = who, .help = text}
+#define STRING(g, n, field, a, who, text) \
+    {.group = g, .name = n, .type = OPTION_STRING, .offset = AT(field), .arg = a, \
+     .commands = who, .help = text}
+#define CHOICE(g, n, field, list, def, who, text) \
+    {.group = g, .name = n, .type = OPTION_CHOICE, .offset = AT(field), .choices = list, \
+     .value = def, .commands = who, .help = text}
+
+static const char data[] = "Data", net[] = "Network", training[] = "Training",
+                  variation[] = "Variation of the pictures", teaching[] = "Teacher",
+                  report[] = "Report";
+
+static const struct option_spec specs[] = {
+    STRING(data, "data", data, "FILE", READS_DATA,
+           "FER-2013 as CSV (emotion, pixels, Usage) or a folder of pictures, DIR/CLASS/ or "
+           "DIR/SPLIT/CLASS/."),
+    STRING(data, "votes", votes, "FILE", READS_DATA | LAB_DATA,
+           "FER+ votes (fer2013new.csv) for the same rows."),
+    FLAG(data, "dedup", dedup, "no", ALL_TRAINING,
+         "Drop exact repeats inside Training and every Training picture that PublicTest or "
+         "PrivateTest shows too."),
+    CHOICE(data, "split", split, "Training|PublicTest|PrivateTest", "PrivateTest", LAB_EVALUATE,
+           "Rows to measure."),
+    {.group = data, .name = "out", .letter = 'o', .type = OPTION_STRING, .offset = AT(out),
+     .arg = "PATH", .once = true,
+     .commands = LAB_TRAIN | LAB_CROSSVAL | LAB_EVALUATE | LAB_DATA | LAB_EXPORT,
+     .help = "Folder for everything that is written (export: the file)."},
+
+    STRING(net, "net", net, "NAME", ALL_TRAINING | LAB_EXPORT,
+           "Network of the zoo (moodreel-lab models lists them)."),
+    STRING(net, "init", init, "MODEL", ALL_TRAINING,
+           "Start from the weights of this ONNX file wherever name and shape agree; without --net "
+           "its network is taken too."),
+    STRING(net, "freeze", freeze, "VALUE", ALL_TRAINING,
+           "Do not train what this value of the network depends on."),
+    NUMBER(net, "mean", mean, 0, 1, "0.5", ALL_TRAINING, "Input is (pixel / 255 - mean) / std."),
+    NUMBER(net, "std", std, 0.01, 1, "0.25", ALL_TRAINING, "See --mean."),
+    NUMBER(net, "margin", margin, -0.4, 1, "0", ALL_TRAINING,
+           "Share of a detected face's side to add around it, stored with the model: how the "
+           "pictures of the data were cut."),
+
+    INTEGER(training, "epochs", epochs, 1, 10000, "60", ALL_TRAINING, "Passes over the data."),
+    INTEGER(training, "batch", batch, 1, 4096, "64", ALL_TRAINING, "Pictures a step."),
+    INTEGER(training, "patience", patience, 0, 10000, "0", ALL_TRAINING,
+            "Stop after so many epochs without a better one; 0 never."),
+    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA, "0: one a processor."),
+    INTEGER(training, "seed", seed, 0, 2147483647, "1", ALL_TRAINING,
+            "Decides everything random: the same seed gives the same network."),
+    CHOICE(training, "optimizer", optimizer, "sgd|rmsprop|adam|adamw", "adamw", ALL_TRAINING,
+           "Kind of step."),
+    NUMBER(training, "rate", rate, 0, 100, "0.001", ALL_TRAINING, "Learning rate at its highest."),
+    NUMBER(training, "momentum", momentum, 0, 1, "0.9", ALL_TRAINING, "Of sgd (Nesterov)."),
+    NUMBER(training, "weight-decay", weight_decay, 0, 1, "0.0001", ALL_TRAINING,
+           "Pull of the weights towards 0; biases and batch norm are left alone."),
+    NUMBER(training, "clip", clip, 0, 1e6, "5", ALL_TRAINING,
+           "Longest gradient, longer ones are scaled down; 0 never."),
+    NUMBER(training, "ema", ema, 0, 1, "0", ALL_TRAINING,
+           "Decay a step of averaged weights, such as 0.999; they are measured too and the better "
+           "are kept. 0: off."),
+    CHOICE(training, "schedule", schedule, "constant|cosine|step|plateau", "cosine", ALL_TRAINING,
+           "How the learning rate falls."),
+    NUMBER(training, "warmup", warmup, 0, 1, "0.05", ALL_TRAINING,
+           "cosine: share of the training in which the rate rises."),
+    INTEGER(training, "step-every", step_every, 1, 10000, "10", ALL_TRAINING,
+            "step: epochs between two steps; plateau: epochs without progress before one."),
+    NUMBER(training, "step-factor", step_factor, 0, 1, "0.5", ALL_TRAINING,
+           "step, plateau: factor on the rate."),
+    NUMBER(training, "smoothing", smoothing, 0, 0.9, "0", ALL_TRAINING,
+           "Label smoothing: share of the target spread over all classes."),
+    NUMBER(training, "vote-weight", vote_weight, 0, 100, "0.5", ALL_TRAINING,
+           "Weight of the FER+ head's loss; the label head's is 1."),
+    CHOICE(training, "class-weights", class_weights, "none|root|balanced", "none", ALL_TRAINING,
+           "Let rare classes count more: in proportion, or by its square root."),
+    {.group = training, .name = "resume", .type = OPTION_FLAG, .offset = AT(resume), .once = true,
+     .commands = LAB_TRAIN,
+     .help = "Continue the training in --out, with its settings, as if it had never stopped."},
+
+    STRING(teaching, "teacher", teacher, "MODEL", ALL_TRAINING,
+           "Learn the outputs of this ONNX file beside the labels (Hinton et al. 2015)."),
+    NUMBER(teaching, "teacher-weight", teacher_weight, 0, 1, "0.5", ALL_TRAINING,
+           "Share of the target that is the teacher's."),
+    NUMBER(teaching, "teacher-temperature", teacher_temperature, 0.1, 100, "2", ALL_TRAINING,
+           "Softens the teacher's probabilities."),
+
+    NUMBER(variation, "flip", flip, 0, 1, "0", ALL_TRAINING, "Probability of a mirror image."),
+    NUMBER(variation, "shift", shift, 0, 1, "0", ALL_TRAINING, "Most, as a share of the side."),
+    NUMBER(variation, "rotate", rotate, 0, 180, "0", ALL_TRAINING, "Most, in degrees."),
+    NUMBER(variation, "zoom", zoom, 0, 3, "0", ALL_TRAINING,
+           "Scale from 1 / (1 + X) to 1 + X."),
+    NUMBER(variation, "shear", shear, 0, 2, "0", ALL_TRAINING, "Most, as a slope."),
+    NUMBER(variation, "brightness", brightness, 0, 1, "0", ALL_TRAINING,
+           "Most added, for values 0 to 1."),
+    NUMBER(variation, "contrast", contrast, 0, 1, "0", ALL_TRAINING, "Factor 1 +- X."),
+    NUMBER(variation, "gamma", gamma, 0, 3, "0", ALL_TRAINING,
+           "Exponent from 1 / (1 + X) to 1 + X."),
+    NUMBER(variation, "erase", erase, 0, 1, "0", ALL_TRAINING,
+           "Probability of one random grey rectangle."),
+    NUMBER(variation, "erase-area", erase_area, 0.02, 1, "0.2", ALL_TRAINING,
+           "Largest share of the picture it covers."),
+    NUMBER(variation, "mixup", mixup, 0, 10, "0", ALL_TRAINING,
+           "Alpha of mixup (Zhang et al. 2018); 0: off."),
+    NUMBER(variation, "mixup-share", mixup_share, 0, 1, "0.5", ALL_TRAINING,
+           "Share of the batches that are mixed."),
+
+    {.group = report, .name = "json", .type = OPTION_FLAG, .offset = AT(json), .once = true,
+     .commands = LAB_EVALUATE | LAB_CROSSVAL | LAB_DATA,
+     .help = "Print JSON instead of a table."},
+    INTEGER(report, "samples", samples, 0, 1000, "0", LAB_EVALUATE | LAB_DATA,
+            "Write a sheet of so many faces with their labels (data: a class)."),
+    INTEGER(report, "folds", folds, 2, 100, "5", LAB_CROSSVAL, "Parts of the cross-validation."),
+};
+
+const struct option_set lab_options = {
+    .program = "moodreel-lab", .specs = specs, .count = sizeof specs / sizeof *specs};
