@@ -8,8 +8,16 @@
 #include "nn/train.h"
 #include "options.h"
 
-/* Bits of option_spec.commands. */
-enum lab_command { LAB_TRAIN = 1, LAB_EVALUATE = 2, LAB_CROSSVAL = 4, LAB_DATA = 8, LAB_EXPORT = 16 };
+/* The commands, in the order of lab_commands. Each one's bit in option_spec.commands is 1 << it. */
+enum lab_command {
+    LAB_TRAIN,
+    LAB_EVALUATE,
+    LAB_CROSSVAL,
+    LAB_DATA,
+    LAB_MODELS,
+    LAB_EXPORT,
+    LAB_COMMAND_COUNT
+};
 
 /* One value for each row of the option table. Strings may be NULL. */
 struct lab_values {
@@ -41,6 +49,7 @@ struct lab_values {
 };
 
 extern const struct option_set lab_options;
+extern const struct command lab_commands[LAB_COMMAND_COUNT];
 
 command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export;
 

@@ -2,8 +2,15 @@
 #include "lab/lab.h"
 
 #define AT(field) offsetof(struct lab_values, field)
-#define ALL_TRAINING (LAB_TRAIN | LAB_CROSSVAL)
-#define READS_DATA (LAB_TRAIN | LAB_CROSSVAL | LAB_EVALUATE)
+
+/* Bits of the commands. */
+#define TRAIN (1u << LAB_TRAIN)
+#define EVALUATE (1u << LAB_EVALUATE)
+#define CROSSVAL (1u << LAB_CROSSVAL)
+#define DATA (1u << LAB_DATA)
+#define EXPORT (1u << LAB_EXPORT)
+#define ALL_TRAINING (TRAIN | CROSSVAL)
+#define READS_DATA (ALL_TRAINING | EVALUATE)
 
 #define FLAG(g, n, field, on, who, text) \
     {.group = g, .name = n, .type = OPTION_FLAG, .offset = AT(field), .value = on, \
@@ -29,19 +36,19 @@ static const struct option_spec specs[] = {
     STRING(data, "data", data, "FILE", READS_DATA,
            "FER-2013 as CSV (emotion, pixels, Usage) or a folder of pictures, DIR/CLASS/ or "
            "DIR/SPLIT/CLASS/."),
-    STRING(data, "votes", votes, "FILE", READS_DATA | LAB_DATA,
+    STRING(data, "votes", votes, "FILE", READS_DATA | DATA,
            "FER+ votes (fer2013new.csv) for the same rows."),
     FLAG(data, "dedup", dedup, "no", ALL_TRAINING,
          "Drop exact repeats inside Training and every Training picture that PublicTest or "
          "PrivateTest shows too."),
-    CHOICE(data, "split", split, "Training|PublicTest|PrivateTest", "PrivateTest", LAB_EVALUATE,
+    CHOICE(data, "split", split, "Training|PublicTest|PrivateTest", "PrivateTest", EVALUATE,
            "Rows to measure."),
     {.group = data, .name = "out", .letter = 'o', .type = OPTION_STRING, .offset = AT(out),
      .arg = "PATH", .once = true,
-     .commands = LAB_TRAIN | LAB_CROSSVAL | LAB_EVALUATE | LAB_DATA | LAB_EXPORT,
+     .commands = TRAIN | CROSSVAL | EVALUATE | DATA | EXPORT,
      .help = "Folder for everything that is written (export: the file)."},
 
-    STRING(net, "net", net, "NAME", ALL_TRAINING | LAB_EXPORT,
+    STRING(net, "net", net, "NAME", ALL_TRAINING | EXPORT,
            "Network of the zoo (moodreel-lab models lists them)."),
     STRING(net, "init", init, "MODEL", ALL_TRAINING,
            "Start from the weights of this ONNX file wherever name and shape agree; without --net "
@@ -87,7 +94,7 @@ static const struct option_spec specs[] = {
     CHOICE(training, "class-weights", class_weights, "none|root|balanced", "none", ALL_TRAINING,
            "Let rare classes count more: in proportion, or by its square root."),
     {.group = training, .name = "resume", .type = OPTION_FLAG, .offset = AT(resume), .once = true,
-     .commands = LAB_TRAIN,
+     .commands = TRAIN,
      .help = "Continue the training in --out, with its settings, as if it had never stopped."},
 
     STRING(teaching, "teacher", teacher, "MODEL", ALL_TRAINING,
@@ -118,12 +125,34 @@ static const struct option_spec specs[] = {
            "Share of the batches that are mixed."),
 
     {.group = report, .name = "json", .type = OPTION_FLAG, .offset = AT(json), .once = true,
-     .commands = LAB_EVALUATE | LAB_CROSSVAL | LAB_DATA,
+     .commands = EVALUATE | CROSSVAL | DATA,
      .help = "Print JSON instead of a table."},
-    INTEGER(report, "samples", samples, 0, 1000, "0", LAB_EVALUATE | LAB_DATA,
+    INTEGER(report, "samples", samples, 0, 1000, "0", EVALUATE | DATA,
             "Write a sheet of so many faces with their labels (data: a class)."),
-    INTEGER(report, "folds", folds, 2, 100, "5", LAB_CROSSVAL, "Parts of the cross-validation."),
+    INTEGER(report, "folds", folds, 2, 100, "5", CROSSVAL, "Parts of the cross-validation."),
 };
 
 const struct option_set lab_options = {
     .program = "moodreel-lab", .specs = specs, .count = sizeof specs / sizeof *specs};
+
+static const char *const train_notes[] = {
+    "RECIPE is a file of lines `option = value`; models/recipes has one for every network. What "
+    "the command line says wins.",
+    "Files in --out: recipe.conf, checkpoint, model.onnx (the best epoch by PublicTest), "
+    "curves.csv, curves.png. PrivateTest is not looked at.",
+    NULL};
+
+const struct command lab_commands[LAB_COMMAND_COUNT] = {
+    [LAB_TRAIN] = {"train", "[RECIPE]", "Train a network", lab_train, TRAIN, train_notes},
+    [LAB_EVALUATE] = {"evaluate", "MODEL", "Measure a model on labelled faces", lab_evaluate,
+                      EVALUATE, NULL},
+    [LAB_CROSSVAL] = {"crossval", "[RECIPE]",
+                      "Train and measure on each part of Training in turn, from fresh weights",
+                      lab_crossval, CROSSVAL, NULL},
+    [LAB_DATA] = {"data", "FILE", "Say and draw what a data set holds", lab_data, DATA, NULL},
+    [LAB_MODELS] = {"models", NULL, "List the networks that can be trained", lab_models,
+                    1u << LAB_MODELS, NULL},
+    [LAB_EXPORT] = {"export", "[MODEL]",
+                    "Write a model, or an untrained network of the zoo, as ONNX", lab_export,
+                    EXPORT, NULL},
+};

@@ -398,6 +398,18 @@ int cvc_image_decode_into(const void *data, size_t len, uint8_t *bgr, int width,
     });
 }
 
+int cvc_text(uint8_t *bgr, int width, int height, int stride, int x, int y, double size,
+             const uint8_t colour[3], const char *text, char *why, size_t cap)
+{
+    return guarded(why, cap, [&] {
+        cv::Mat dst = view(bgr, width, height, stride, CV_8UC3);
+        const int font = cv::FONT_HERSHEY_SIMPLEX;
+        cv::putText(dst, text, {x, y}, font, cv::getFontScaleFromHeight(font, cvRound(size)),
+                    cv::Scalar(colour[0], colour[1], colour[2]), 1, cv::LINE_AA);
+        return static_cast<int>(CVC_OK);
+    });
+}
+
 int cvc_image_encode(const char *type, const uint8_t *px, int channels, int width, int height,
                      int stride, uint8_t **out, size_t *len, char *why, size_t cap)
 {

@@ -81,6 +81,11 @@ int cvc_image_decode(const void *data, size_t len, int channels, uint8_t **px, i
 int cvc_image_decode_into(const void *data, size_t len, uint8_t *bgr, int width, int height,
                           int stride, char *why, size_t cap);
 
+/* Writes one line of ASCII with its left end on the baseline at (x, y), capitals `size` pixels
+ * tall, cut at the picture's edges. colour: blue, green, red. */
+int cvc_text(uint8_t *bgr, int width, int height, int stride, int x, int y, double size,
+             const uint8_t colour[3], const char *text, char *why, size_t cap);
+
 /* A picture as the bytes of an image file, type ".png" or ".jpg"; *out is freed with cvc_free().
  * channels: 1 or 3 (BGR). */
 int cvc_image_encode(const char *type, const uint8_t *px, int channels, int width, int height,

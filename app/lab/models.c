@@ -1,0 +1,71 @@
+/* `models`: the zoo. `export`: a model or a network of the zoo as an ONNX file. */
+#include <stdio.h>
+
+#include "emotion.h"
+#include "lab/lab.h"
+#include "nn/onnx.h"
+#include "nn/zoo.h"
+
+static int print_entry(const struct nn_zoo_entry *e, struct err *err)
+{
+    struct nn_graph *g;
+    int rc = nn_zoo_build(&g, e->name, EMOTION_COUNT, 1, err);
+    if (rc < 0)
+        return rc;
+    char input[32];
+    snprintf(input, sizeof input, "%dx%dx%d", e->channels, e->height, e->width);
+    printf("%-14s%12zu%10.2f  %-11s%s\n", e->name, nn_graph_parameters(g, false),
+           (double)nn_graph_macs(g) / 1e6, input, e->summary);
+    nn_graph_destroy(g);
+    return 0;
+}
+
+int lab_models(int argc, char **argv, struct err *err)
+{
+    struct lab_values v;
+    struct options *o;
+    int status = options_begin(&o, &lab_options, &lab_commands[LAB_MODELS], &v, argc, argv, err);
+    if (status != OPTIONS_GO)
+        return status;
+    size_t n;
+    int rc = 0;
+    const struct nn_zoo_entry *zoo = nn_zoo_list(&n);
+    printf("%-14s%12s%10s  %-11s%s\n", "name", "parameters", "MMAC", "input", "what it is");
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = print_entry(&zoo[i], err);
+    options_free(o);
+    return rc < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+static int export(const struct lab_values *v, const char *model, struct err *err)
+{
+    struct nn_graph *g;
+    int rc = model != NULL ? nn_onnx_load(&g, model, err)
+                           : nn_zoo_build(&g, v->net, EMOTION_COUNT, 1, err);
+    if (rc < 0)
+        return rc;
+    rc = nn_onnx_save(g, v->out, err);
+    if (rc == 0)
+        printf("%s: %zu parameters\n", v->out, nn_graph_parameters(g, false));
+    nn_graph_destroy(g);
+    return rc;
+}
+
+int lab_export(int argc, char **argv, struct err *err)
+{
+    struct lab_values v;
+    struct options *o;
+    int words, status;
+    status = options_begin(&o, &lab_options, &lab_commands[LAB_EXPORT], &v, argc, argv, err);
+    if (status != OPTIONS_GO)
+        return status;
+    char *const *word = options_words(o, &words);
+    if (v.out == NULL || words > 1 || (words == 1) == (v.net != NULL)) {
+        err_set(err, ERR_RANGE, "export takes one model or --net NAME, and --out FILE.onnx");
+        status = STATUS_USAGE;
+    } else {
+        status = export(&v, word[0], err) < 0 ? STATUS_FAILED : STATUS_OK;
+    }
+    options_free(o);
+    return status;
+}

@@ -1,0 +1,204 @@
+/* `train`: a recipe to checkpoints, learning curves and a model.
+ *
+ * FILES in --out: recipe.conf (the settings of the run), checkpoint (after the last epoch),
+ * model.onnx (the best epoch; its temperature is fitted at the end), curves.csv, curves.png. The
+ * model is written before the checkpoint: a run killed between the two learns that epoch again,
+ * bit for bit, and writes the same model. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "lab/curves.h"
+#include "lab/lab.h"
+#include "lab/progress.h"
+#include "lab/training.h"
+
+/* The names of one run's files. */
+struct run_files {
+    struct str recipe, checkpoint, model;
+};
+
+static void files_init(struct run_files *f, const char *dir)
+{
+    *f = (struct run_files){0};
+    str_addf(&f->recipe, "%s/recipe.conf", dir);
+    str_addf(&f->checkpoint, "%s/checkpoint", dir);
+    str_addf(&f->model, "%s/model.onnx", dir);
+}
+
+static void files_free(struct run_files *f)
+{
+    str_free(&f->recipe);
+    str_free(&f->checkpoint);
+    str_free(&f->model);
+}
+
+/* The settings as a config file, so that --resume needs nothing but --out. */
+static int save_recipe(const struct options *o, const char *path, struct err *err)
+{
+    char *aside = path_aside(path);
+    FILE *f = fopen(aside, "w");
+    int rc = f == NULL ? err_errno(err, path) : 0;
+    if (f != NULL) {
+        options_print_config(o, f);
+        bool failed = ferror(f) != 0;
+        if (fclose(f) != 0 || failed) {
+            rc = err_errno(err, path);
+            remove(aside);
+        } else {
+            rc = path_commit(aside, path, err);
+        }
+    }
+    free(aside);
+    return rc;
+}
+
+static int prepare_folder(const struct options *o, const struct lab_values *v,
+                          const struct run_files *f, struct err *err)
+{
+    bool there = access(f->checkpoint.s, F_OK) == 0;
+    if (v->resume)
+        return 0;
+    if (there)
+        return err_set(err, ERR_RANGE,
+                       "%s: holds a training already; continue it with --resume or name another "
+                       "folder",
+                       v->out);
+    int rc = path_make_dirs(v->out, err);
+    return rc < 0 ? rc : save_recipe(o, f->recipe.s, err);
+}
+
+static int finish_epoch(struct training *t, const struct lab_values *v, const struct run_files *f,
+                        struct err *err)
+{
+    int count;
+    const struct nn_epoch *history = nn_trainer_history(t->trainer, &count);
+    const struct nn_epoch *last = &history[count - 1];
+    struct str line = {0};
+    progress_clear();
+    curves_line(last, v->epochs, &line);
+    printf("%s\n", line.s);
+    fflush(stdout);
+    str_free(&line);
+    int rc = last->best ? training_save_model(t, last->averaged, f->model.s, err) : 0;
+    if (rc == 0)
+        rc = nn_trainer_save(t->trainer, f->checkpoint.s, err);
+    return rc < 0 ? rc : curves_write(v->out, v->net != NULL ? v->net : v->init, history, count,
+                                      err);
+}
+
+static int learn(struct training *t, struct lab_values *v, const struct run_files *f,
+                 struct err *err)
+{
+    int rc = 0;
+    while (rc == 0 && !nn_trainer_done(t->trainer)) {
+        rc = nn_trainer_epoch(t->trainer, progress_show, &v->epochs, err);
+        if (rc == 0)
+            rc = finish_epoch(t, v, f, err);
+        else
+            progress_clear();
+    }
+    const struct nn_epoch *best = nn_trainer_best(t->trainer);
+    if (rc < 0 && best != NULL)
+        err_prefix(err, "stopped, %s keeps the best model (epoch %d)", v->out, best->number);
+    return rc;
+}
+
+/* Temperature and the last words. */
+static int conclude(struct training *t, const struct run_files *f, const struct nn_view *val,
+                    struct pool *pool, struct err *err)
+{
+    const struct nn_epoch *best = nn_trainer_best(t->trainer);
+    double temperature;
+    int rc = training_calibrate(f->model.s, val, pool, &temperature, err);
+    if (rc < 0)
+        return rc;
+    float accuracy = best->averaged ? best->averaged_accuracy : best->val_accuracy;
+    printf("best epoch %d%s: %.2f %% of %d PublicTest pictures; temperature %.3f; %s\n",
+           best->number, best->averaged ? " (averaged weights)" : "", 100 * (double)accuracy,
+           val->count, temperature, f->model.s);
+    return 0;
+}
+
+static int train_on(struct lab_values *v, const struct options *o, struct lab_data_set *d,
+                    const struct run_files *f, struct pool *pool, struct err *err)
+{
+    struct training t;
+    struct nn_view *val = &d->split[NN_VALIDATION];
+    int rc = training_open(&t, v, &d->split[NN_TRAINING], val, pool, err);
+    if (rc == 0)
+        rc = v->resume ? nn_trainer_load(t.trainer, f->checkpoint.s, err)
+                       : prepare_folder(o, v, f, err);
+    if (rc == 0) {
+        printf("%s: %zu parameters, %.2f million multiply-adds; %d pictures to learn, %d to choose "
+               "by\n",
+               v->net != NULL ? v->net : v->init, nn_graph_parameters(t.graph, false),
+               (double)nn_graph_macs(t.graph) / 1e6, d->split[NN_TRAINING].count, val->count);
+        fflush(stdout);
+        rc = learn(&t, v, f, err);
+    }
+    if (rc == 0)
+        rc = conclude(&t, f, val, pool, err);
+    training_close(&t);
+    return rc;
+}
+
+static int run(struct lab_values *v, const struct options *o, struct err *err)
+{
+    struct lab_data_set d;
+    struct run_files f;
+    files_init(&f, v->out);
+    struct pool *pool = pool_create(v->threads);
+    int rc = lab_data_open(&d, v, stdout, err);
+    if (rc == 0)
+        rc = lab_data_for_training(&d, v, stdout, err);
+    if (rc == 0)
+        rc = train_on(v, o, &d, &f, pool, err);
+    lab_data_close(&d);
+    pool_destroy(pool);
+    files_free(&f);
+    return rc;
+}
+
+/* The recipe named on the command line, or the settings of the run that is resumed. */
+static int read_recipe(struct options *o, const struct lab_values *v, const char *recipe,
+                       struct err *err)
+{
+    struct str own = {0};
+    int rc = recipe != NULL ? options_load_file(o, recipe, err) : 0;
+    str_addf(&own, "%s/recipe.conf", v->out);
+    if (rc == 0 && v->resume)
+        rc = options_load_file(o, own.s, err);
+    str_free(&own);
+    return rc;
+}
+
+static int check_usage(const struct options *o, const struct lab_values *v, struct err *err)
+{
+    int words;
+    options_words(o, &words);
+    if (words > 1)
+        return err_set(err, ERR_RANGE, "train takes one recipe, not %d", words);
+    if (v->out == NULL)
+        return err_set(err, ERR_NOT_FOUND, "train needs a folder for its files: --out DIR");
+    return 0;
+}
+
+int lab_train(int argc, char **argv, struct err *err)
+{
+    struct lab_values v;
+    struct options *o;
+    int status = options_begin(&o, &lab_options, &lab_commands[LAB_TRAIN], &v, argc, argv, err);
+    if (status != OPTIONS_GO)
+        return status;
+    status = STATUS_USAGE;
+    if (check_usage(o, &v, err) == 0) {
+        int rc = read_recipe(o, &v, options_words(o, &(int){0})[0], err);
+        status = rc < 0 || run(&v, o, err) < 0 ? STATUS_FAILED : STATUS_OK;
+    }
+    options_free(o);
+    return status;
+}

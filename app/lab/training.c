@@ -1,0 +1,222 @@
+/* Network, teacher and configuration of a training. */
+#include "lab/training.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "lab/predictor.h"
+#include "nn/metrics.h"
+#include "nn/onnx.h"
+#include "nn/zoo.h"
+#include "vision/fer_data.h"
+
+/* ---- network ---- */
+
+static int adopt(struct nn_graph *g, const char *init, struct err *err)
+{
+    struct nn_graph *from;
+    int rc = nn_onnx_load(&from, init, err);
+    if (rc < 0)
+        return rc;
+    int copied = nn_graph_adopt(g, from);
+    nn_graph_destroy(from);
+    if (copied == 0)
+        return err_set(err, ERR_RANGE, "%s: no weight fits the network", init);
+    return 0;
+}
+
+static int freeze(struct nn_graph *g, const char *name, struct err *err)
+{
+    nn_value v = nn_graph_find(g, name);
+    if (v == NN_NONE)
+        return err_set(err, ERR_NOT_FOUND, "freeze: the network has no value '%s'", name);
+    nn_graph_freeze(g, v);
+    return 0;
+}
+
+static int build_graph(struct nn_graph **out, const struct lab_values *v, struct err *err)
+{
+    int rc;
+    if (v->net == NULL && v->init == NULL)
+        return err_set(err, ERR_NOT_FOUND, "no network: name one with --net or in a recipe");
+    if (v->net == NULL)
+        rc = nn_onnx_load(out, v->init, err);
+    else
+        rc = nn_zoo_build(out, v->net, EMOTION_COUNT, (uint64_t)v->seed, err);
+    if (rc == 0 && v->net != NULL && v->init != NULL)
+        rc = adopt(*out, v->init, err);
+    if (rc == 0 && v->freeze != NULL)
+        rc = freeze(*out, v->freeze, err);
+    return rc;
+}
+
+static int set_preprocess(struct training *t, const struct lab_values *v, struct err *err)
+{
+    const struct nn_shape *in = nn_graph_shape(t->graph, nn_graph_input(t->graph, 0));
+    if (in->rank != 4 || in->dims[2] != in->dims[3] || in->dims[2] > PREPROCESS_SIDE_MAX ||
+        (in->dims[1] != 1 && in->dims[1] != 3))
+        return err_set(err, ERR_RANGE, "the network's input is no square picture of 1 or 3 "
+                                       "channels");
+    t->pre = preprocess_defaults();
+    t->pre.side = (int)in->dims[2];
+    t->pre.channels = (int)in->dims[1];
+    t->pre.mean = (float)v->mean;
+    t->pre.std = (float)v->std;
+    t->pre.margin = (float)v->margin;
+    preprocess_to_graph(&t->pre, t->graph);
+    if (nn_graph_output_count(t->graph) > 1)
+        nn_graph_set_meta(t->graph, "ferplus_labels", FERPLUS_LABELS);
+    return preprocess_from_graph(&t->pre, t->graph, err);
+}
+
+static void normalise(const uint8_t *picture, float *x, void *preprocess)
+{
+    preprocess_normalise(preprocess, picture, false, x);
+}
+
+/* ---- teacher ---- */
+
+/* Softened probabilities for every row of the data, mean of the picture and its mirror image. */
+static void ask_teacher(struct training *t, struct predictor *teacher, const struct nn_dataset *d,
+                        double temperature)
+{
+    struct nn_view all = {.data = d, .row = mem_new((size_t)d->count, sizeof *all.row)};
+    bool votes = predictor_preprocess(teacher)->ferplus_count == d->shares && d->shares > 0;
+    float *logits = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *logits);
+    float *raw = mem_new((size_t)d->count, FERPLUS_MAX * sizeof *raw);
+    for (; all.count < d->count; all.count++)
+        all.row[all.count] = all.count;
+    predictor_run(teacher, &all, NN_FLIP, logits, raw);
+    for (size_t i = 0; i < (size_t)d->count; i++) {
+        nn_softmax_row(logits + i * EMOTION_COUNT, EMOTION_COUNT, temperature,
+                       logits + i * EMOTION_COUNT);
+        if (votes)
+            nn_softmax_row(raw + i * FERPLUS_MAX, d->shares, 1, raw + i * (size_t)d->shares);
+    }
+    t->soft = logits;
+    t->soft_share = votes ? raw : NULL;
+    if (!votes)
+        free(raw);
+    nn_view_free(&all);
+}
+
+static int set_teacher(struct training *t, const struct lab_values *v, const struct nn_dataset *d,
+                       struct pool *pool, struct err *err)
+{
+    struct predictor *teacher;
+    if (v->teacher == NULL)
+        return 0;
+    int rc = predictor_open(&teacher, v->teacher, pool, err);
+    if (rc < 0)
+        return rc;
+    ask_teacher(t, teacher, d, v->teacher_temperature);
+    predictor_close(teacher);
+    return 0;
+}
+
+/* ---- configuration ---- */
+
+static struct nn_augment augment_of(const struct lab_values *v)
+{
+    return (struct nn_augment){.flip = (float)v->flip,
+                               .shift = (float)v->shift,
+                               .rotate = (float)v->rotate,
+                               .zoom = (float)v->zoom,
+                               .shear = (float)v->shear,
+                               .brightness = (float)v->brightness,
+                               .contrast = (float)v->contrast,
+                               .gamma = (float)v->gamma,
+                               .erase = (float)v->erase,
+                               .erase_area = (float)v->erase_area};
+}
+
+static struct nn_optim_params optim_of(const struct lab_values *v)
+{
+    struct nn_optim_params p = nn_optim_defaults((enum nn_optim_kind)v->optimizer);
+    if (p.kind == NN_SGD)
+        p.momentum = (float)v->momentum;
+    p.weight_decay = (float)v->weight_decay;
+    p.clip_norm = (float)v->clip;
+    p.ema = (float)v->ema;
+    return p;
+}
+
+static struct nn_train_config config_of(struct training *t, const struct lab_values *v)
+{
+    return (struct nn_train_config){.epochs = v->epochs,
+                                    .batch = v->batch,
+                                    .patience = v->patience,
+                                    .seed = (uint64_t)v->seed,
+                                    .optim = optim_of(v),
+                                    .rate = (float)v->rate,
+                                    .schedule = (enum nn_schedule)v->schedule,
+                                    .warmup = (float)v->warmup,
+                                    .step_every = v->step_every,
+                                    .step_factor = (float)v->step_factor,
+                                    .smoothing = (float)v->smoothing,
+                                    .share_weight = (float)v->vote_weight,
+                                    .soft = t->soft,
+                                    .soft_share = t->soft_share,
+                                    .soft_weight = (float)v->teacher_weight,
+                                    .class_weights = (enum nn_class_weights)v->class_weights,
+                                    .augment = augment_of(v),
+                                    .mixup = (float)v->mixup,
+                                    .mixup_share = (float)v->mixup_share,
+                                    .normalise = normalise,
+                                    .payload = &t->pre};
+}
+
+int training_open(struct training *out, const struct lab_values *v, const struct nn_view *train,
+                  const struct nn_view *val, struct pool *pool, struct err *err)
+{
+    *out = (struct training){0};
+    int rc = build_graph(&out->graph, v, err);
+    if (rc == 0)
+        rc = set_preprocess(out, v, err);
+    if (rc == 0)
+        rc = set_teacher(out, v, train->data, pool, err);
+    if (rc < 0)
+        return rc;
+    struct nn_train_config config = config_of(out, v);
+    return nn_trainer_create(&out->trainer, out->graph, &config, train, val, pool, err);
+}
+
+void training_close(struct training *t)
+{
+    nn_trainer_destroy(t->trainer);
+    nn_graph_destroy(t->graph);
+    free(t->soft);
+    free(t->soft_share);
+    *t = (struct training){0};
+}
+
+int training_save_model(struct training *t, bool averaged, const char *path, struct err *err)
+{
+    nn_trainer_store(t->trainer, averaged);
+    return nn_onnx_save(t->graph, path, err);
+}
+
+int training_calibrate(const char *path, const struct nn_view *val, struct pool *pool,
+                       double *temperature, struct err *err)
+{
+    struct predictor *p;
+    int rc = predictor_open(&p, path, pool, err);
+    if (rc < 0)
+        return rc;
+    float *logits = mem_new((size_t)val->count + 1, EMOTION_COUNT * sizeof *logits);
+    uint8_t *labels = mem_new((size_t)val->count + 1, 1);
+    predictor_run(p, val, NN_SINGLE_CROP, logits, NULL);
+    for (int i = 0; i < val->count; i++)
+        labels[i] = val->data->label[val->row[i]];
+    *temperature = nn_fit_temperature(logits, labels, val->count, EMOTION_COUNT);
+    struct str text = {0};
+    str_addf(&text, "%.4f", *temperature);
+    nn_graph_set_meta(predictor_graph(p), "temperature", text.s);
+    str_free(&text);
+    rc = nn_onnx_save(predictor_graph(p), path, err);
+    free(logits);
+    free(labels);
+    predictor_close(p);
+    return rc;
+}
