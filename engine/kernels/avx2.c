@@ -32,6 +32,7 @@ typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
     T(1, 2, 1, S) T(1, 2, 2, S) T(1, 2, 3, S) T(1, 3, 1, S) T(1, 3, 2, S) T(1, 4, 1, S)
 #define CONV_ANY_TILES(T) CONV_ROW_TILES(T, 0)
 #include "kernels/conv16.inc"
+#define DEPTHWISE3_ROWS 1
 #include "kernels/depthwise16.inc"
 
 /* 8 sums, 2 gradient vectors. */

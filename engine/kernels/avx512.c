@@ -49,6 +49,7 @@ typedef float vf_loose __attribute__((vector_size(64), aligned(4), may_alias));
 #define CONV_ROW_TILES(T, S) CONV_14(T, 1, S) CONV_14(T, 2, S)
 #define CONV_ANY_TILES(T) CONV_6(T, 1, 0) CONV_6(T, 2, 0)
 #include "kernels/conv16.inc"
+#define DEPTHWISE3_ROWS 2
 #include "kernels/depthwise16.inc"
 
 /* 16 sums, 2 gradient vectors. */
