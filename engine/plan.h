@@ -67,8 +67,9 @@ typedef void nn__exec_fn(const struct nn__step *s, const struct nn__env *e);
 struct nn__step {
     nn__exec_fn *run;
     const void *context; /* in plan->arena */
-    const int *in, *out; /* places */
-    int add;
+    const int *in, *out; /* places; -1: absent */
+    int out_count;
+    int add;             /* place of the residual, or -1 */
     struct nn_run_step info;
 };
 
@@ -111,8 +112,8 @@ struct nn__compiler {
 /* Passes, in order. */
 int nn__bind(struct nn__compiler *c, const struct nn_graph *g, int batch, struct err *err);
 int nn__fuse(struct nn__compiler *c, struct err *err);
-int nn__choose_layouts(struct nn__compiler *c, struct err *err);
-int nn__prepare_all(struct nn__compiler *c, struct err *err);
+/* `names`: the original graph, for the names of inputs and outputs. */
+int nn__choose_layouts(struct nn__compiler *c, const struct nn_graph *names, struct err *err);
 int nn__plan_memory(struct nn__compiler *c, struct err *err);
 
 /* Memory of the plan: counted against the limit, 64-byte aligned, not zeroed. NULL sets err. */
@@ -121,8 +122,9 @@ int nn__place_add(struct nn_plan *p, enum nn__layout layout, const struct nn_sha
 /* The place that owns the memory of `place`. */
 int nn__place_root(const struct nn_plan *p, int place);
 
-/* Frees the bound copy; constants that it borrows stay with their graph. */
-void nn__unbind(struct nn_graph *g);
+/* Frees what the plan owns, not the struct. */
+void nn__plan_clear(struct nn_plan *p);
+struct nn__epilogue nn__no_epilogue(void);
 
 /* Executes one node whose inputs are constants; its outputs become constants. */
 int nn__fold(struct nn__compiler *c, const struct nn_node *n, struct err *err);

@@ -662,8 +662,10 @@ int nn__shape_constant_of_shape(struct nn_graph *g, const struct nn_node *n, str
     if (code < 0)
         return code;
     const struct nn_attr *value = nn__attr(n, "value");
-    enum nn_dtype type = value && value->kind == NN_ATTR_INTS ? NN_I64 : NN_F32;
-    return set_output(g, n, 0, type, &out, err);
+    if (value && (value->kind != NN_ATTR_TENSOR ||
+                  nn__shape_elements(&nn__value(g, value->tensor)->shape, 1) != 1))
+        return nn__node_error(n, err, ERR_FORMAT, "its value is not one number");
+    return set_output(g, n, 0, value ? nn__value(g, value->tensor)->dtype : NN_F32, &out, err);
 }
 
 int nn__shape_range(struct nn_graph *g, const struct nn_node *n, struct err *err)

@@ -1,0 +1,93 @@
+/* Inference operators: prepare once, execute often.
+ *
+ * A prepare function turns a job (plan.h) into a step: it checks what is left to check, packs
+ * weights into plan memory and fills a context in plan->arena. The step's run function then reads
+ * and writes the places, splits its work over the pool so that pieces write disjoint memory (the
+ * same bits for any number of threads), and allocates nothing.
+ *
+ * exec.c        the table: operator -> prepare functions for the two layouts
+ * exec_conv.c   C16 convolutions          exec_window.c   any convolution or pool, plain
+ * exec_pool.c   C16 pools                 exec_matmul.c   Gemm, MatMul
+ * exec_unary.c  activations, arithmetic   exec_nary.c     broadcasting arithmetic
+ * exec_norm.c   softmax, normalisations   exec_reduce.c   reductions, global pools
+ * exec_map.c    everything that moves elements            exec_resize.c  linear and cubic Resize
+ * exec_layout.c conversions between layouts               exec_quant.c   quantisation */
+#ifndef ENGINE_EXEC_H
+#define ENGINE_EXEC_H
+
+#include "plan.h"
+
+typedef int nn__prepare_fn(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                           struct err *err);
+
+nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
+    nn__prepare_nary16, nn__prepare_map, nn__prepare_split, nn__prepare_concat,
+    nn__prepare_resize, nn__prepare_reduce, nn__prepare_softmax,
+    nn__prepare_layer_norm, nn__prepare_instance_norm, nn__prepare_batchnorm,
+    nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
+    nn__prepare_conv16, nn__prepare_pool16, nn__prepare_global_pool16, nn__prepare_quantize,
+    nn__prepare_fill;
+
+struct nn__exec_info {
+    nn__prepare_fn *plain;
+    nn__prepare_fn *c16; /* NULL: plain only */
+};
+const struct nn__exec_info *nn__exec_info(enum nn_op op);
+
+/* Can this node run on C16 tensors, its weights and attributes considered? */
+bool nn__fits_c16(const struct nn__compiler *c, const struct nn_node *n);
+/* A convolution that reads a plain input with a border and writes C16 (few input channels). */
+bool nn__is_planar_conv(const struct nn__compiler *c, const struct nn_node *n);
+/* Where Resize reads pixel i of a result axis of `out` elements. */
+double nn__resize_source(const struct nn_node *n, double i, double scale, int64_t in, int64_t out);
+/* The border that a node wants around its first input: top, left, bottom, right. */
+void nn__wanted_border(const struct nn__compiler *c, const struct nn_node *n, int pad[4]);
+
+/* Shorthands. */
+static inline const struct nn_shape *nn__shape_of(const struct nn__compiler *c, nn_value v)
+{
+    return &nn__value(c->g, v)->shape;
+}
+static inline bool nn__has(const struct nn_node *n, int i)
+{
+    return i < n->input_count && n->inputs[i] != NN_NONE;
+}
+static inline const struct nn__place *nn__place(const struct nn__compiler *c, int place)
+{
+    return &c->plan->places[place];
+}
+/* A float constant input as an array; NULL when absent or not a float constant. */
+const float *nn__floats_of(const struct nn__compiler *c, const struct nn_node *n, int i);
+/* The bias of a convolution, folded batch norm included, copied to `bias` (zeroed, one number an
+ * output channel); *out is bias. */
+int nn__conv_bias(struct nn__compiler *c, const struct nn__job *j, float *bias, const float **out,
+                  struct err *err);
+/* BatchNormalization as y = scale x + shift, one pair a channel. */
+int nn__batchnorm_affine(const struct nn__compiler *c, const struct nn_node *n, float *scale,
+                         float *shift, struct err *err);
+/* `count` zeroed bytes for a context. */
+void *nn__context(struct nn__compiler *c, size_t size);
+/* More floats of scratch memory for each thread. */
+void nn__want_scratch(struct nn__compiler *c, size_t floats);
+/* The thread's scratch memory while a step runs. */
+static inline float *nn__scratch(const struct nn__env *e, int thread)
+{
+    return e->scratch + e->scratch_stride * (size_t)thread;
+}
+
+/* A place as rows of floats, border left out. */
+struct nn__view {
+    int images, planes, rows;
+    size_t width;                     /* floats in a row */
+    size_t start, image, plane, row;  /* floats: first element, then strides */
+};
+struct nn__view nn__view(const struct nn__place *p);
+void nn__clear_border(const struct nn__place *p, float *data); /* zeroes it */
+size_t nn__place_floats(const struct nn__place *p); /* with border and lanes */
+
+/* Strides of a dense row-major tensor. */
+void nn__strides(const struct nn_shape *s, int64_t stride[NN_MAX_RANK]);
+
+enum { NN_GRAIN = 8192 }; /* elements worth a piece of their own */
+
+#endif

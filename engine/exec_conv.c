@@ -1,0 +1,190 @@
+/* Convolutions of C16 images: dense, grouped (16 channels or more a group), depthwise, and planar
+ * (few channels, read from a plain image with a border). */
+#include "exec.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+
+enum kind { DENSE, PLANAR, DEPTHWISE };
+
+struct conv {
+    enum kind kind;
+    struct nn_conv16 c;      /* all but x, y, add */
+    struct nn__view x, y, add;
+    size_t x_start;          /* of the padded input */
+    int groups, group_blocks; /* output blocks a group */
+    size_t group_x, group_w;  /* floats from one group to the next */
+    int blocks_a_piece, rows_a_piece, oh;
+    int block_pieces, row_pieces; /* a group */
+};
+
+struct conv_call {
+    const struct conv *c;
+    const struct nn__env *e;
+    const float *x, *add;
+    float *y;
+};
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* A piece: some blocks and rows of one group of one image. Neighbouring pieces share weights. */
+static void run_pieces(void *arg, int begin, int end, int thread)
+{
+    const struct conv_call *call = arg;
+    const struct conv *c = call->c;
+    (void)thread;
+    for (int i = begin; i < end; i++) {
+        int rows = i % c->row_pieces * c->rows_a_piece;
+        int blocks = i / c->row_pieces % c->block_pieces * c->blocks_a_piece;
+        int group = i / (c->row_pieces * c->block_pieces) % c->groups;
+        size_t image = (size_t)(i / (c->row_pieces * c->block_pieces * c->groups));
+        size_t first = (size_t)group * (size_t)c->group_blocks;
+        struct nn_conv16 k = c->c;
+        k.x = call->x + c->x_start + image * c->x.image + (size_t)group * c->group_x;
+        k.y = call->y + c->y.start + image * c->y.image + first * c->y.plane;
+        k.w += (size_t)group * c->group_w;
+        k.bias += first * 16;
+        if (call->add)
+            k.add = call->add + c->add.start + image * c->add.image + first * c->add.plane;
+        int b1 = min_int(blocks + c->blocks_a_piece, c->group_blocks);
+        int r1 = min_int(rows + c->rows_a_piece, c->oh);
+        if (c->kind == DENSE)
+            call->e->k->conv16(&k, blocks, b1, rows, r1);
+        else if (c->kind == PLANAR)
+            call->e->k->conv16_planar(&k, blocks, b1, rows, r1);
+        else
+            call->e->k->depthwise16(&k, blocks, b1, rows, r1);
+    }
+}
+
+static void run_conv(const struct nn__step *s, const struct nn__env *e)
+{
+    const struct conv *c = s->context;
+    struct conv_call call = {c, e, e->at[s->in[0]], s->add >= 0 ? e->at[s->add] : NULL,
+                             e->at[s->out[0]]};
+    int pieces = c->x.images * c->groups * c->block_pieces * c->row_pieces;
+    pool_for(e->pool, pieces, 1, run_pieces, &call);
+}
+
+/* Weights with the batch norm's scale applied, in the layout of the kernel. */
+static int pack_weights(struct nn__compiler *c, const struct nn__job *j, struct conv *v,
+                        const struct nn_window *w, struct nn__step *s, struct err *err)
+{
+    const float *from = nn__floats_of(c, j->node, 1);
+    const struct nn_shape *k = nn__shape_of(c, j->node->inputs[1]);
+    int oc = (int)k->dims[0], ic = (int)k->dims[1], kh = w->kernel[0], kw = w->kernel[1];
+    size_t each = (size_t)ic * (size_t)(kh * kw), group = each * (size_t)(oc / v->groups);
+    size_t size = v->kind == DEPTHWISE ? nn_depthwise16_size(oc, kh, kw)
+                  : v->kind == PLANAR  ? nn_planar_size(oc, ic, kh, kw)
+                                       : nn_conv16_size(oc / v->groups, ic, kh, kw);
+    float *packed = nn__plan_floats(c->plan, (int64_t)(size * (size_t)v->groups), err);
+    float *scaled = mem_try_aligned(each * (size_t)oc, sizeof *scaled);
+    if (!packed || !scaled) {
+        mem_free_aligned(scaled);
+        return err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", j->node->name);
+    }
+    for (size_t i = 0; i < each * (size_t)oc; i++)
+        scaled[i] = from[i] * (j->epilogue->scale ? j->epilogue->scale[i / each] : 1);
+    if (v->kind == DEPTHWISE)
+        nn_depthwise16_pack(scaled, oc, kh, kw, packed);
+    else if (v->kind == PLANAR)
+        nn_planar_pack(scaled, oc, ic, kh, kw, packed);
+    for (int g = 0; g < v->groups && v->kind == DENSE; g++)
+        nn_conv16_pack(scaled + (size_t)g * group, oc / v->groups, ic, kh, kw,
+                       packed + (size_t)g * size);
+    mem_free_aligned(scaled);
+    v->c.w = packed;
+    v->group_w = size;
+    s->info.weight_bytes = size * (size_t)v->groups * sizeof *packed;
+    return 0;
+}
+
+/* A 1x1 convolution sees an image without gaps as one long row. */
+static bool is_flat(const struct conv *v, const struct nn_window *w)
+{
+    return w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 &&
+           v->x.row == v->x.width && v->y.row == v->y.width &&
+           (v->add.width == 0 || v->add.row == v->add.width);
+}
+
+/* Pieces of about 40 microseconds at 100 GFLOP/s, so that threads share the work evenly. */
+static void choose_pieces(struct conv *v, int64_t macs_a_row)
+{
+    enum { PIECE_MACS = 2000000 };
+    v->blocks_a_piece = v->kind == DEPTHWISE ? 1 : min_int(4, v->group_blocks);
+    int64_t row = macs_a_row * v->blocks_a_piece;
+    int64_t rows = row > 0 ? PIECE_MACS / row : v->oh;
+    v->rows_a_piece = rows < 1 ? 1 : rows > v->oh ? v->oh : (int)rows;
+    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
+    v->rows_a_piece = (v->oh + v->row_pieces - 1) / v->row_pieces;
+    v->block_pieces = (v->group_blocks + v->blocks_a_piece - 1) / v->blocks_a_piece;
+}
+
+static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct conv *v,
+                         const struct nn_window *w)
+{
+    const struct nn__place *in = nn__place(c, j->in[0]);
+    v->x = nn__view(in);
+    v->y = nn__view(nn__place(c, j->out[0]));
+    if (j->add >= 0)
+        v->add = nn__view(nn__place(c, j->add));
+    size_t pixel = v->kind == PLANAR ? 1 : 16;
+    v->x_start = v->x.start - (size_t)w->pad[0] * v->x.row - (size_t)w->pad[1] * pixel;
+    v->oh = w->out[0];
+    v->c.x_plane = v->x.plane;
+    v->c.x_row = v->x.row;
+    v->c.y_plane = v->y.plane;
+    v->c.y_row = v->y.row;
+    v->c.y_col = 16;
+    v->c.add_plane = v->add.plane;
+    v->c.add_row = v->add.row;
+    v->c.ow = w->out[1];
+    v->c.kh = w->kernel[0];
+    v->c.kw = w->kernel[1];
+    v->c.stride_h = w->stride[0];
+    v->c.stride_w = w->stride[1];
+    v->c.dilation_h = w->dilation[0];
+    v->c.dilation_w = w->dilation[1];
+    v->c.lo = j->epilogue->lo;
+    v->c.hi = j->epilogue->hi;
+    if (v->kind != PLANAR && is_flat(v, w)) {
+        v->c.ow *= v->oh;
+        v->oh = 1;
+    }
+}
+
+int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                       struct err *err)
+{
+    const struct nn_node *n = j->node;
+    const struct nn_shape *k = nn__shape_of(c, n->inputs[1]);
+    struct conv *v = nn__context(c, sizeof *v);
+    struct nn_window w;
+    int code = nn__window(c->g, n, &w, err);
+    if (code < 0)
+        return code;
+    int oc = (int)k->dims[0], ic = (int)k->dims[1];
+    bool depthwise = w.groups > 1 && ic == 1;
+    v->kind = depthwise ? DEPTHWISE : nn__is_planar_conv(c, n) ? PLANAR : DENSE;
+    v->groups = v->kind == DENSE ? w.groups : 1;
+    v->group_blocks = nn_blocks(oc / v->groups);
+    v->c.ic = ic;
+    set_geometry(c, j, v, &w);
+    v->group_x = (size_t)nn_blocks(ic) * v->x.plane;
+    float *bias = nn__context(c, sizeof *bias * (size_t)(oc + 16));
+    code = pack_weights(c, j, v, &w, s, err);
+    if (code == 0)
+        code = nn__conv_bias(c, j, bias, &v->c.bias, err);
+    v->c.bias = bias;
+    choose_pieces(v, (int64_t)v->c.ow * 16 * w.kernel[0] * w.kernel[1] * ic);
+    s->context = v;
+    s->run = run_conv;
+    static const char *const names[] = {"conv16", "conv16 planar", "depthwise16"};
+    s->info.kernel = names[v->kind];
+    return code;
+}

@@ -1,0 +1,133 @@
+/* Conversions between plain and C16 tensors, with or without a border; and borders themselves.
+ *
+ * A border is written once for each forward by the step that produces the place, in
+ * nn__clear_border(), because other places may use the same memory in between. */
+#include "exec.h"
+
+#include <string.h>
+
+#include "base/pool.h"
+
+struct layout {
+    struct nn__view in, out;
+    int channels, h, w;
+    bool to_c16;
+    bool same; /* plain to plain: only the border differs */
+};
+
+struct layout_call {
+    const struct layout *l;
+    const struct nn__env *e;
+    float *x, *y;
+};
+
+static void copy_planes(const struct layout *l, const float *x, float *y)
+{
+    for (int p = 0; p < l->in.planes; p++)
+        for (int r = 0; r < l->in.rows; r++)
+            memcpy(y + (size_t)p * l->out.plane + (size_t)r * l->out.row,
+                   x + (size_t)p * l->in.plane + (size_t)r * l->in.row,
+                   sizeof *y * l->in.width);
+}
+
+static void run_images(void *arg, int begin, int end, int thread)
+{
+    const struct layout_call *c = arg;
+    const struct layout *l = c->l;
+    (void)thread;
+    for (int i = begin; i < end; i++) {
+        float *x = c->x + l->in.start + (size_t)i * l->in.image;
+        float *y = c->y + l->out.start + (size_t)i * l->out.image;
+        const struct nn__view *blocked = l->to_c16 ? &l->out : &l->in;
+        struct nn_nchw n = {.c16 = l->to_c16 ? y : x, .nchw = l->to_c16 ? x : y,
+                            .c16_plane = blocked->plane, .c16_row = blocked->row,
+                            .channels = l->channels, .h = l->h, .w = l->w};
+        if (l->same)
+            copy_planes(l, x, y);
+        else if (l->to_c16)
+            c->e->k->c16_from_nchw(&n, 0, nn_blocks(l->channels));
+        else
+            c->e->k->c16_to_nchw(&n, 0, nn_blocks(l->channels));
+    }
+}
+
+static void run_layout(const struct nn__step *s, const struct nn__env *e)
+{
+    const struct layout *l = s->context;
+    struct layout_call c = {l, e, e->at[s->in[0]], e->at[s->out[0]]};
+    pool_for(e->pool, l->in.images, 1, run_images, &c);
+}
+
+int nn__prepare_layout(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                       struct err *err)
+{
+    const struct nn__place *in = nn__place(c, j->in[0]), *out = nn__place(c, j->out[0]);
+    struct layout *l = nn__context(c, sizeof *l);
+    (void)err;
+    l->in = nn__view(in);
+    l->out = nn__view(out);
+    l->channels = (int)in->shape.dims[1];
+    l->h = (int)in->shape.dims[2];
+    l->w = (int)in->shape.dims[3];
+    l->same = in->layout == out->layout;
+    l->to_c16 = out->layout == NN_C16 && !l->same;
+    s->context = l;
+    s->run = run_layout;
+    s->info.kernel = l->same ? "border" : l->to_c16 ? "to C16" : "to NCHW";
+    return 0;
+}
+
+size_t nn__place_floats(const struct nn__place *p)
+{
+    const struct nn_shape *s = &p->shape;
+    if (s->rank != 4)
+        return (size_t)nn__shape_elements(s, 1);
+    size_t h = (size_t)s->dims[2] + (size_t)(p->pad[0] + p->pad[2]);
+    size_t w = (size_t)s->dims[3] + (size_t)(p->pad[1] + p->pad[3]);
+    size_t c = p->layout == NN_C16 ? (size_t)nn_blocks((int)s->dims[1]) * 16 : (size_t)s->dims[1];
+    return (size_t)s->dims[0] * c * h * w;
+}
+
+struct nn__view nn__view(const struct nn__place *p)
+{
+    const struct nn_shape *s = &p->shape;
+    bool border = p->pad[0] | p->pad[1] | p->pad[2] | p->pad[3];
+    size_t count = nn__place_floats(p);
+    if (p->layout == NN_PLAIN && !border && s->rank != 4)
+        return (struct nn__view){1, 1, 1, count, 0, count, count, count};
+    size_t pixel = p->layout == NN_C16 ? 16 : 1;
+    int h = (int)s->dims[2] + p->pad[0] + p->pad[2];
+    struct nn__view v = {.images = (int)s->dims[0], .rows = (int)s->dims[2]};
+    v.planes = p->layout == NN_C16 ? nn_blocks((int)s->dims[1]) : (int)s->dims[1];
+    v.width = (size_t)s->dims[3] * pixel;
+    v.row = ((size_t)s->dims[3] + (size_t)(p->pad[1] + p->pad[3])) * pixel;
+    v.plane = v.row * (size_t)h;
+    v.image = v.plane * (size_t)v.planes;
+    v.start = (size_t)p->pad[0] * v.row + (size_t)p->pad[1] * pixel;
+    return v;
+}
+
+void nn__clear_border(const struct nn__place *p, float *data)
+{
+    struct nn__view v = nn__view(p);
+    size_t side = v.row - v.width;
+    size_t pixel = p->layout == NN_C16 ? 16 : 1;
+    size_t top = (size_t)p->pad[0] * v.row + (size_t)p->pad[1] * pixel;
+    size_t bottom = (size_t)p->pad[2] * v.row + (size_t)p->pad[3] * pixel;
+    for (int i = 0; i < v.images * v.planes; i++) {
+        float *plane = data + (size_t)i * v.plane;
+        memset(plane, 0, sizeof *plane * top);
+        for (int r = 0; r + 1 < v.rows; r++) /* right of this row and left of the next */
+            memset(plane + v.start + (size_t)r * v.row + v.width, 0, sizeof *plane * side);
+        memset(plane + v.plane - bottom, 0, sizeof *plane * bottom);
+    }
+}
+
+void nn__strides(const struct nn_shape *s, int64_t stride[NN_MAX_RANK])
+{
+    int64_t step = 1;
+    for (int a = s->rank - 1; a >= 0; a--) {
+        stride[a] = step;
+        step *= s->dims[a];
+    }
+}
