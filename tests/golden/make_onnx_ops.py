@@ -35,6 +35,10 @@ NODE_OPS = {
     'dropout': 1, 'constant': 0, 'gather': 1, 'quantizelinear': 1, 'dequantizelinear': 1,
 }
 
+# python3-onnx 1.12 divides by the unrounded size here, which ONNX Runtime and PyTorch do not
+LEFT_OUT = {'test_resize_downsample_scales_linear_align_corners',
+            'test_resize_downsample_scales_cubic_align_corners'}
+
 
 def node_cases():
     np.float, np.int, np.bool = float, int, bool  # python3-onnx 1.12 with numpy 1.24
@@ -54,7 +58,9 @@ def usable(model, arrays):
             and all(o.type.tensor_type.elem_type in (1, 2, 3) for o in g.output)
             and (not g.input or g.input[0].type.tensor_type.elem_type in (1, 2, 3))
             and not any('training' in a.name and a.i for n in g.node for a in n.attribute)
-            and arrays[-1].dtype in floats)
+            and all(a.size for a in arrays) and arrays[-1].dtype in floats
+            and not any(a.dtype in (np.uint32, np.uint64) for a in arrays)
+            and model.graph.name not in LEFT_OUT)
 
 
 def bind(model, inputs, keep):
@@ -104,8 +110,10 @@ def node_pairs():
         if not usable(case.model, list(inputs) + list(outputs[:1])):
             continue
         model, kept = bind(case.model, inputs, keep)
-        if first_only:
-            del model.graph.output[1:]
+        for opset in model.opset_import:
+            opset.version = max(opset.version, 7)  # these operators did not change before
+        if first_only and len(model.graph.node) == 1:
+            del model.graph.output[1:], model.graph.node[0].output[1:]
             outputs = outputs[:1]
         if any(v.dtype not in (np.float32, np.uint8, np.int8) for v in outputs):
             continue
@@ -185,10 +193,13 @@ def torch_pairs():
             y = F.avg_pool2d(y, 3, 2, 1) * 0.5 - F.avg_pool2d(y, 3, 2, 1, count_include_pad=False)
             return torch.sigmoid(F.adaptive_max_pool2d(y, 1).flatten(1))
 
+    # (opset 9 has no operator for PyTorch's interpolation: its export computes something else)
     shapes = {Squeeze: (3, 19, 17), Attention: (1, 16, 16), Unet: (1, 12, 16),
               Shapes: (1, 13, 11), Residual: (1, 22, 23)}
     for net, chw in shapes.items():
         for opset in (9, 11, 13, 15, 17):
+            if net is Unet and opset == 9:
+                continue
             torch.manual_seed(opset)
             model = net().eval()
             for m in model.modules():
