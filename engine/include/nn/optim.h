@@ -14,7 +14,7 @@ enum nn_optim_kind {
 
 struct nn_optim_params {
     enum nn_optim_kind kind;
-    float momentum;     /* SGD (and RMSprop: 0 for the plain form) */
+    float momentum;     /* SGD */
     bool nesterov;      /* SGD */
     float beta1, beta2; /* Adam, AdamW; RMSprop's decay is beta2 */
     float epsilon;
@@ -47,7 +47,7 @@ uint64_t nn_optim_steps(const struct nn_optim *o);
 void nn_optim_set_steps(struct nn_optim *o, uint64_t steps);
 
 /* Schedules: the factor on the base rate at `progress` = steps done / steps in all, 0 .. 1. */
-float nn_schedule_cosine(double progress, double warmup, float floor); /* linear warm-up share */
+float nn_schedule_cosine(double progress, double warmup, float least); /* linear warm-up share */
 float nn_schedule_step(int epoch, int every, float factor);            /* factor^(epoch / every) */
 
 /* Halves (or whatever `factor` says) the rate when a loss stops falling (Keras'

@@ -1,0 +1,480 @@
+/* Convolution of a tape: forward, input gradient, weight gradient.
+ *
+ * DESIGN. Three forms: PLANAR reads the network's input (few channels, no input gradient),
+ * DEPTHWISE has one input channel a group, DENSE is all others; groups that are not depthwise are
+ * packed into dense weights with zeros between the groups. The input gradient is a convolution of
+ * dy with flipped weights. With stride s it falls into s x s phases, each with the taps that meet
+ * it: input position s i + p gets sum over t of w[first + step t] dy[i + offset - t gap] where step
+ * and gap make step * dilation = gap * s. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tape_internal.h"
+#include "tape_norm.h"
+
+enum { SMALL_WEIGHTS = 65536 }; /* floats that stay in the cache over many images */
+
+enum form { PLANAR, DENSE, DEPTHWISE };
+
+struct phase {
+    int first, taps, offset;
+};
+
+struct conv {
+    struct nn_window w;
+    enum form form;
+    int oc, ic, out_blocks, in_blocks;
+    bool grouped;            /* DENSE with zeros between groups */
+    size_t size;             /* packed weights in floats */
+    float *packed, *flipped; /* flipped: all phases behind each other */
+    float *bias;             /* [16 x out blocks] */
+    float *dense;            /* grouped: OIHW with zeros */
+    float *dw;               /* [slots][size] */
+    int slots;
+    bool has_bias;
+    float *db;               /* doubles [batch][out blocks][16], bias gradient by image */
+    struct phase *phases[2]; /* [stride] of rows, of columns */
+    int step[2], gap[2];
+    int dy_before[2]; /* border of dy: top, left */
+};
+
+/* Phases of the input gradient along one axis, and the border of dy that they read. */
+static void plan_phases(struct nn_tape *t, struct conv *c, int axis, int *before, int *after)
+{
+    int stride = c->w.stride[axis], dilation = c->w.dilation[axis], kernel = c->w.kernel[axis];
+    int a = stride, b = dilation;
+    while (b) { /* greatest common divisor */
+        int r = a % b;
+        a = b;
+        b = r;
+    }
+    c->step[axis] = stride / a;
+    c->gap[axis] = dilation / a;
+    c->phases[axis] = arena_alloc(t->arena, sizeof(struct phase) * (size_t)stride);
+    *before = *after = 0;
+    for (int p = 0; p < stride; p++) {
+        int first = 0;
+        while (first < kernel && (p + c->w.pad[axis] - first * dilation) % stride)
+            first++;
+        int taps = nn_taps(kernel, first, c->step[axis]);
+        int offset = (p + c->w.pad[axis] - first * dilation) / stride;
+        int count = (c->w.in[axis] - p + stride - 1) / stride;
+        int reach = (taps - 1) * c->gap[axis] - offset,
+            end = count - 1 + offset - c->w.out[axis] + 1;
+        c->phases[axis][p] = (struct phase){first, taps, offset};
+        if (taps && reach > *before)
+            *before = reach;
+        if (taps && end > *after)
+            *after = end;
+    }
+}
+
+static enum form choose_form(const struct nn_tape *t, const struct tape_op *op,
+                             const struct conv *c)
+{
+    if (op->inputs[0].tensor == t->tensors[t->graph->inputs[0]] && c->w.groups == 1)
+        return PLANAR;
+    return c->w.groups > 1 && c->w.groups == c->ic && c->oc == c->ic ? DEPTHWISE : DENSE;
+}
+
+static void plan_memory(struct nn_tape *t, struct tape_op *op, struct conv *c)
+{
+    const struct tape_tensor *x = op->inputs[0].tensor;
+    int kh = c->w.kernel[0], kw = c->w.kernel[1];
+    c->size = c->form == PLANAR  ? nn_planar_size(c->oc, c->ic, kh, kw)
+              : c->form == DENSE ? nn_conv16_size(c->oc, c->ic, kh, kw)
+                                 : nn_depthwise16_size(c->oc, kh, kw);
+    c->slots = c->size > SMALL_WEIGHTS ? 1 : TAPE_SLOTS;
+    tape__want(t, &c->packed, c->size);
+    tape__want(t, &c->dw, c->size * (size_t)c->slots);
+    tape__want(t, &c->bias, (size_t)c->out_blocks * 16);
+    if (x->has_grad)
+        tape__want(t, &c->flipped, c->size);
+    if (c->grouped)
+        tape__want(t, &c->dense, (size_t)c->oc * (size_t)c->ic * (size_t)(kh * kw));
+    c->has_bias = op->node->input_count > 2 && op->node->inputs[2] != NN_NONE;
+    if (c->has_bias)
+        tape__want(t, &c->db, 2 * 16 * (size_t)t->batch * (size_t)c->out_blocks);
+}
+
+static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
+{
+    struct conv *c = op->own = arena_alloc(t->arena, sizeof *c);
+    int code = nn__window(t->graph, op->node, &c->w, err);
+    if (code < 0)
+        return code;
+    if (!nn__is_constant(t->graph, op->node->inputs[1]))
+        return nn__node_error(op->node, err, ERR_UNSUPPORTED, "its weights are not constant");
+    struct tape_tensor *x = op->inputs[0].tensor, *dy = tape__grad_root(op->y);
+    c->oc = op->y->channels;
+    c->ic = x->channels;
+    c->out_blocks = op->y->blocks;
+    c->in_blocks = x->blocks;
+    c->form = choose_form(t, op, c);
+    c->grouped = c->form == DENSE && c->w.groups > 1;
+    const int *p = c->w.pad;
+    if (c->form == PLANAR) {
+        tape__want_border(t->planar_at.border, p[0], p[1], p[2], p[3]);
+    } else {
+        tape__want_border(x->at.border, p[0], p[1], p[2], p[3]);
+        t->input_blocked |= x == t->tensors[t->graph->inputs[0]];
+    }
+    if (x->has_grad) {
+        int after[2];
+        for (int axis = 0; axis < 2; axis++)
+            plan_phases(t, c, axis, &c->dy_before[axis], &after[axis]);
+        tape__want_border(dy->grad_at.border, c->dy_before[0], c->dy_before[1], after[0], after[1]);
+    }
+    plan_memory(t, op, c);
+    return 0;
+}
+
+/* Grouped weights [oc][ic / groups][taps] <-> dense [oc][ic][taps] with zeros. */
+static void copy_groups(const struct conv *c, float *dense, const float *in, float *out)
+{
+    int taps = c->w.kernel[0] * c->w.kernel[1], per_in = c->ic / c->w.groups;
+    size_t run = (size_t)per_in * (size_t)taps;
+    for (int o = 0; o < c->oc; o++) {
+        int group = o / (c->oc / c->w.groups);
+        float *at = dense + ((size_t)o * (size_t)c->ic + (size_t)(group * per_in)) * (size_t)taps;
+        if (in)
+            memcpy(at, in + (size_t)o * run, run * sizeof *at);
+        else
+            memcpy(out + (size_t)o * run, at, run * sizeof *at);
+    }
+}
+
+/* The flipped weights of every phase, behind each other. */
+static void flip(const struct nn_tape *t, const struct conv *c)
+{
+    float *out = c->flipped;
+    for (int i = 0; i < c->w.stride[0]; i++)
+        for (int j = 0; j < c->w.stride[1]; j++) {
+            const struct phase *r = &c->phases[0][i], *q = &c->phases[1][j];
+            struct nn_flip16 f = {
+                c->packed,      out,      c->out_blocks, c->in_blocks, c->w.kernel[0],
+                c->w.kernel[1], r->first, q->first,      c->step[0],   c->step[1]};
+            if (c->form == DEPTHWISE)
+                nn_depthwise16_flip(&f);
+            else
+                t->k->flip16(&f, 0, c->in_blocks);
+            out +=
+                c->size / (size_t)(c->w.kernel[0] * c->w.kernel[1]) * (size_t)(r->taps * q->taps);
+        }
+}
+
+static void prepare(const struct nn_tape *t, struct tape_op *op)
+{
+    struct conv *c = op->own;
+    const float *w = tape__weights(t, op, 1), *bias = tape__weights(t, op, 2);
+    int kh = c->w.kernel[0], kw = c->w.kernel[1];
+    if (c->grouped) {
+        memset(c->dense, 0, sizeof *w * (size_t)c->oc * (size_t)c->ic * (size_t)(kh * kw));
+        copy_groups(c, c->dense, w, NULL);
+    }
+    if (c->form == PLANAR)
+        nn_planar_pack(w, c->oc, c->ic, kh, kw, c->packed);
+    else if (c->form == DENSE)
+        nn_conv16_pack(c->grouped ? c->dense : w, c->oc, c->ic, kh, kw, c->packed);
+    else
+        nn_depthwise16_pack(w, c->oc, kh, kw, c->packed);
+    if (bias)
+        memcpy(c->bias, bias, sizeof *bias * (size_t)c->oc);
+    if (t->mode == NN_TRAIN && op->inputs[0].tensor->has_grad && op->y->has_grad)
+        flip(t, c);
+}
+
+/* The input of image i at its first tap, and its strides. */
+static const float *input_at(const struct nn_tape *t, const struct tape_op *op, int image)
+{
+    const struct conv *c = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor;
+    const int *p = c->w.pad;
+    if (c->form == PLANAR)
+        return t->planar + (size_t)image * t->planar_at.image + t->planar_at.origin -
+               (size_t)p[0] * t->planar_at.row - (size_t)p[1];
+    return tape__image(x, image) - (size_t)p[0] * x->at.row - (size_t)p[1] * 16;
+}
+
+static const struct tape_geometry *input_geometry(const struct nn_tape *t, const struct tape_op *op)
+{
+    const struct conv *c = op->own;
+    return c->form == PLANAR ? &t->planar_at : &op->inputs[0].tensor->at;
+}
+
+typedef void conv_fn(const struct nn_conv16 *c, int b0, int b1, int r0, int r1);
+
+static void forward_block(struct nn_tape *t, struct tape_op *op, int image, int b0, int b1)
+{
+    const struct conv *c = op->own;
+    const struct tape_tensor *y = op->y;
+    const struct tape_geometry *at = input_geometry(t, op);
+    struct nn_conv16 k = {
+        .x = input_at(t, op, image),
+        .w = c->packed,
+        .bias = c->has_bias ? c->bias : NULL,
+        .y = tape__image(y, image),
+        .x_plane = at->plane,
+        .x_row = at->row,
+        .y_plane = y->at.plane,
+        .y_row = y->at.row,
+        .y_col = 16,
+        .ic = c->ic,
+        .ow = y->w,
+        .kh = c->w.kernel[0],
+        .kw = c->w.kernel[1],
+        .stride_h = c->w.stride[0],
+        .stride_w = c->w.stride[1],
+        .dilation_h = c->w.dilation[0],
+        .dilation_w = c->w.dilation[1],
+        .lo = op->lo,
+        .hi = op->hi,
+    };
+    conv_fn *fn = c->form == PLANAR  ? t->k->conv16_planar
+                  : c->form == DENSE ? t->k->conv16
+                                     : t->k->depthwise16;
+    fn(&k, b0, b1, 0, y->h);
+    if (op->norm && t->mode == NN_TRAIN)
+        tape__norm_sums(t, op->norm, image, b0, b1);
+}
+
+/* Weights that do not fit the cache go block by block over a slot of images. */
+static void forward_slot(struct nn_tape *t, struct tape_op *op, int slot)
+{
+    const struct conv *c = op->own;
+    int begin, end;
+    tape__slot(t, slot, &begin, &end);
+    for (int b = 0; b < c->out_blocks; b++)
+        for (int i = begin; i < end; i++)
+            forward_block(t, op, i, b, b + 1);
+}
+
+static void forward_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    const struct conv *c = op->own;
+    forward_block(t, op, image, 0, c->out_blocks);
+}
+
+static void forward(struct nn_tape *t, struct tape_op *op)
+{
+    const struct conv *c = op->own;
+    if (c->size > SMALL_WEIGHTS)
+        tape__each(t, op, TAPE_SLOTS, forward_slot);
+    else
+        tape__each_image(t, op, forward_image);
+}
+
+static double *bias_sums(const struct conv *c, int image)
+{
+    return (double *)(void *)c->db + (size_t)image * (size_t)c->out_blocks * 16;
+}
+
+/* dy before the clip, and the bias gradient of one image. */
+static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    struct conv *c = op->own;
+    const struct tape_tensor *y = op->y;
+    double unused[16] = {0}, *db = c->has_bias ? bias_sums(c, image) : unused;
+    bool clips = op->lo > -INFINITY || op->hi < INFINITY;
+    if (c->has_bias)
+        memset(db, 0, sizeof *db * 16 * (size_t)c->out_blocks);
+    for (int b = 0; b < c->out_blocks; b++)
+        for (int r = 0; r < y->h; r++) {
+            const float *out =
+                tape__image(y, image) + (size_t)b * y->at.plane + (size_t)r * y->at.row;
+            float *dy = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
+                        (size_t)r * y->grad_at.row;
+            if (clips)
+                t->k->clip_back(out, dy, dy, (size_t)y->w * 16, op->lo, op->hi);
+            if (c->has_bias)
+                t->k->sums16(dy, dy, (size_t)y->w, db + b * 16, unused);
+        }
+}
+
+/* One phase of the input gradient: rows stride * i + p, columns stride * j + q. */
+static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int p, int q,
+                                 const float *w, int b0, int b1)
+{
+    const struct conv *c = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    const struct phase *pr = &c->phases[0][p], *pc = &c->phases[1][q];
+    int rows = (x->h - p + c->w.stride[0] - 1) / c->w.stride[0];
+    ptrdiff_t top = pr->offset - (pr->taps - 1) * c->gap[0];
+    ptrdiff_t left = pc->offset - (pc->taps - 1) * c->gap[1];
+    struct nn_conv16 k = {
+        .x = tape__grad_image(y, image) + top * (ptrdiff_t)y->grad_at.row + left * 16,
+        .w = w,
+        .y = tape__grad_image(x, image) + (size_t)p * x->grad_at.row + (size_t)q * 16,
+        .x_plane = y->grad_at.plane,
+        .x_row = y->grad_at.row,
+        .y_plane = x->grad_at.plane,
+        .y_row = x->grad_at.row * (size_t)c->w.stride[0],
+        .y_col = 16 * (size_t)c->w.stride[1],
+        .ic = c->form == DEPTHWISE ? c->oc : c->out_blocks * 16,
+        .ow = (x->w - q + c->w.stride[1] - 1) / c->w.stride[1],
+        .kh = pr->taps,
+        .kw = pc->taps,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = c->gap[0],
+        .dilation_w = c->gap[1],
+        .accumulate = op->inputs[0].add,
+        .lo = -INFINITY,
+        .hi = INFINITY,
+    };
+    (c->form == DEPTHWISE ? t->k->depthwise16 : t->k->conv16)(&k, b0, b1, 0, rows);
+}
+
+static bool has_empty_phase(const struct conv *c)
+{
+    return c->w.stride[0] > c->w.kernel[0] || c->w.stride[1] > c->w.kernel[1] ||
+           c->gap[0] < c->w.dilation[0] || c->gap[1] < c->w.dilation[1];
+}
+
+static void begin_input_gradient(struct tape_op *op, int image)
+{
+    if (op->inputs[0].add)
+        return;
+    if (has_empty_phase(op->own))
+        tape__clear_grad(op->inputs[0].tensor, image);
+    else
+        tape__clear_border(op->inputs[0].tensor, image);
+}
+
+static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int image, int b0, int b1)
+{
+    const struct conv *c = op->own;
+    const float *w = c->flipped;
+    for (int p = 0; p < c->w.stride[0]; p++)
+        for (int q = 0; q < c->w.stride[1]; q++) {
+            int taps = c->phases[0][p].taps * c->phases[1][q].taps;
+            if (taps)
+                input_gradient_phase(t, op, image, p, q, w, b0, b1);
+            w += c->size / (size_t)(c->w.kernel[0] * c->w.kernel[1]) * (size_t)taps;
+        }
+}
+
+static void input_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    const struct conv *c = op->own;
+    begin_input_gradient(op, image);
+    input_gradient_blocks(t, op, image, 0, c->in_blocks);
+}
+
+static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
+{
+    const struct conv *c = op->own;
+    int begin, end;
+    tape__slot(t, slot, &begin, &end);
+    for (int i = begin; i < end; i++)
+        begin_input_gradient(op, i);
+    for (int b = 0; b < c->in_blocks; b++)
+        for (int i = begin; i < end; i++)
+            input_gradient_blocks(t, op, i, b, b + 1);
+}
+
+/* Adds the weight gradient of some images and blocks to a slot's sum. */
+static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int begin, int end,
+                            int o0, int o1)
+{
+    const struct conv *c = op->own;
+    const struct tape_tensor *y = op->y;
+    const struct tape_geometry *at = input_geometry(t, op);
+    struct nn_conv16_dw k = {
+        .x = input_at(t, op, begin),
+        .dy = tape__grad_image(y, begin),
+        .dw = c->dw + (size_t)slot * c->size,
+        .x_image = at->image,
+        .x_plane = at->plane,
+        .x_row = at->row,
+        .dy_image = y->grad_at.image,
+        .dy_plane = y->grad_at.plane,
+        .dy_row = y->grad_at.row,
+        .images = end - begin,
+        .ic = c->ic,
+        .oh = y->h,
+        .ow = y->w,
+        .kh = c->w.kernel[0],
+        .kw = c->w.kernel[1],
+        .stride_h = c->w.stride[0],
+        .stride_w = c->w.stride[1],
+        .dilation_h = c->w.dilation[0],
+        .dilation_w = c->w.dilation[1],
+    };
+    if (c->form == PLANAR)
+        t->k->conv16_planar_dw(&k, o0, o1, 0, c->ic);
+    else if (c->form == DENSE)
+        t->k->conv16_dw(&k, o0, o1, 0, c->in_blocks);
+    else
+        t->k->depthwise16_dw(&k, o0, o1);
+}
+
+static void weight_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
+{
+    const struct conv *c = op->own;
+    int begin, end;
+    tape__slot(t, slot, &begin, &end);
+    memset(c->dw + (size_t)slot * c->size, 0, c->size * sizeof *c->dw);
+    for (int i = begin; i < end; i++)
+        weight_gradient(t, op, slot, i, i + 1, 0, c->out_blocks);
+}
+
+/* Large weights: one output block over all images, so that its sums stay in the cache. */
+static void weight_gradient_block(struct nn_tape *t, struct tape_op *op, int block)
+{
+    const struct conv *c = op->own;
+    size_t part = c->size / (size_t)c->out_blocks;
+    memset(c->dw + (size_t)block * part, 0, part * sizeof *c->dw);
+    for (int i = 0; i < t->count; i++)
+        weight_gradient(t, op, 0, i, i + 1, block, block + 1);
+}
+
+static void backward(struct nn_tape *t, struct tape_op *op)
+{
+    const struct conv *c = op->own;
+    if (c->has_bias || op->lo > -INFINITY || op->hi < INFINITY)
+        tape__each_image(t, op, unclip_image);
+    if (tape__gradients(t, op, 1) && c->slots == 1)
+        tape__each(t, op, c->out_blocks, weight_gradient_block);
+    else if (tape__gradients(t, op, 1))
+        tape__each(t, op, TAPE_SLOTS, weight_gradient_slot);
+    if (!op->inputs[0].tensor->has_grad)
+        return;
+    if (c->size > SMALL_WEIGHTS)
+        tape__each(t, op, TAPE_SLOTS, input_gradient_slot);
+    else
+        tape__each_image(t, op, input_gradient_image);
+}
+
+static void unpack(const struct conv *c, float *dw)
+{
+    int kh = c->w.kernel[0], kw = c->w.kernel[1];
+    if (c->form == PLANAR)
+        nn_planar_unpack(c->dw, c->oc, c->ic, kh, kw, dw);
+    else if (c->form == DEPTHWISE)
+        nn_depthwise16_unpack(c->dw, c->oc, kh, kw, dw);
+    else
+        nn_conv16_unpack(c->dw, c->oc, c->ic, kh, kw, c->grouped ? c->dense : dw);
+    if (c->grouped)
+        copy_groups(c, c->dense, NULL, dw);
+}
+
+static void collect(struct nn_tape *t, struct tape_op *op)
+{
+    const struct conv *c = op->own;
+    float *dw = tape__gradients(t, op, 1), *db = tape__gradients(t, op, 2);
+    if (dw && op->y->has_grad) {
+        for (int s = 1; s < c->slots; s++)
+            t->k->axpby(1, c->dw + (size_t)s * c->size, 1, c->dw, c->size);
+        unpack(c, dw);
+    }
+    for (int o = 0; db && o < c->oc; o++) {
+        double sum = 0;
+        for (int i = 0; i < t->count; i++)
+            sum += bias_sums(c, i)[o];
+        db[o] = (float)sum;
+    }
+}
+
+const struct tape_kind tape__conv = {setup, prepare, forward, backward, collect};

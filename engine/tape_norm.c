@@ -1,0 +1,243 @@
+/* Batch normalisation of a tape (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1), with
+ * a clip behind it.
+ *
+ * DESIGN. Over the M = images x pixels values of a channel, with d = gradient before the clip:
+ *     y = clip(x scale + shift),  scale = gamma / sqrt(var + eps),  shift = beta - mean scale
+ *     dgamma = (sum d x - mean sum d) / sqrt(var + eps),  dbeta = sum d
+ *     dx = scale (d - dbeta / M - xhat dgamma / M) = d A + x B + C
+ * so forward and backward are one affine pass each after one pass of sums. Sums are kept by image
+ * and added in order. A frozen layer uses its running statistics and has dx = d scale. */
+#include "tape_norm.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct norm {
+    float *sums;       /* doubles [batch][blocks][2][16]: forward x, x x; backward d, d x */
+    bool sums_by_conv; /* the convolution before it takes the forward sums */
+    bool frozen;
+    float epsilon, keep; /* of the running statistics: running = keep running + (1 - keep) batch */
+    double *mean, *inverse;    /* [16 x blocks]; inverse = 1 / sqrt(var + eps) */
+    float *scale, *shift;      /* [16 x blocks] */
+    float *dx_d, *dx_x, *dx_1; /* A, B, C */
+    float *dgamma, *dbeta;
+};
+
+static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
+{
+    struct norm *m = op->own = arena_alloc(t->arena, sizeof *m);
+    const struct tape_tensor *x = op->inputs[0].tensor;
+    if (x->rows || x->blocks != op->y->blocks)
+        return nn__node_error(op->node, err, ERR_UNSUPPORTED,
+                              "only batch norm of images can be trained");
+    for (int i = 1; i < 5; i++)
+        if (!nn__is_constant(t->graph, op->node->inputs[i]))
+            return nn__node_error(op->node, err, ERR_UNSUPPORTED,
+                                  "its parameters are not constant");
+    m->frozen = !t->params[op->node->inputs[1]].trainable;
+    m->epsilon = nn__attr_float(op->node, "epsilon", 1e-5f);
+    m->keep = nn__attr_float(op->node, "momentum", 0.9f);
+    size_t lanes = (size_t)x->blocks * 16;
+    tape__want(t, &m->sums, 2 * 2 * lanes * (size_t)t->batch);
+    m->mean = arena_alloc(t->arena, sizeof *m->mean * lanes);
+    m->inverse = arena_alloc(t->arena, sizeof *m->inverse * lanes);
+    float **arrays[] = {&m->scale, &m->shift, &m->dx_d, &m->dx_x, &m->dx_1, &m->dgamma, &m->dbeta};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        tape__want(t, arrays[i], lanes);
+    for (int i = 0; i < op->index; i++)
+        m->sums_by_conv |= t->ops[i].norm == op;
+    t->input_blocked |= x == t->tensors[t->graph->inputs[0]];
+    return 0;
+}
+
+static double *sums_at(const struct tape_op *op, int image, int block)
+{
+    const struct norm *m = op->own;
+    return (double *)(void *)m->sums + ((size_t)image * (size_t)op->y->blocks + (size_t)block) * 32;
+}
+
+void tape__norm_sums(struct nn_tape *t, struct tape_op *norm, int image, int b0, int b1)
+{
+    const struct norm *m = norm->own;
+    const struct tape_tensor *x = norm->inputs[0].tensor;
+    for (int b = b0; b < b1 && !m->frozen; b++) {
+        double *sums = sums_at(norm, image, b);
+        memset(sums, 0, 32 * sizeof *sums);
+        for (int r = 0; r < x->h; r++) {
+            const float *row =
+                tape__image(x, image) + (size_t)b * x->at.plane + (size_t)r * x->at.row;
+            t->k->sums16(row, row, (size_t)x->w, sums, sums + 16);
+        }
+    }
+}
+
+static void image_sums(struct nn_tape *t, struct tape_op *op, int image)
+{
+    tape__norm_sums(t, op, image, 0, op->y->blocks);
+}
+
+/* Adds the sums of all images of one lane in order. */
+static void total(const struct nn_tape *t, const struct tape_op *op, int channel, double out[2])
+{
+    out[0] = out[1] = 0;
+    for (int i = 0; i < t->count; i++) {
+        const double *s = sums_at(op, i, channel / 16) + channel % 16;
+        out[0] += s[0];
+        out[1] += s[16];
+    }
+}
+
+static void set_affine(struct nn_tape *t, struct tape_op *op, int channel, double mean, double var)
+{
+    struct norm *m = op->own;
+    double gamma = tape__weights(t, op, 1)[channel], beta = tape__weights(t, op, 2)[channel];
+    m->mean[channel] = mean;
+    m->inverse[channel] = 1 / sqrt(var + m->epsilon);
+    m->scale[channel] = (float)(gamma * m->inverse[channel]);
+    m->shift[channel] = (float)(beta - mean * gamma * m->inverse[channel]);
+}
+
+/* Statistics of the batch; the running variance is the unbiased one, as PyTorch keeps it. */
+static void batch_statistics(struct nn_tape *t, struct tape_op *op)
+{
+    const struct norm *m = op->own;
+    float *running_mean = t->weights + t->params[op->node->inputs[3]].offset;
+    float *running_var = t->weights + t->params[op->node->inputs[4]].offset;
+    double n = (double)t->count * op->y->h * op->y->w;
+    for (int c = 0; c < op->y->channels; c++) {
+        double s[2];
+        total(t, op, c, s);
+        double mean = s[0] / n, var = s[1] / n - mean * mean;
+        var = var > 0 ? var : 0;
+        set_affine(t, op, c, mean, var);
+        double unbiased = n > 1 ? var * n / (n - 1) : var;
+        running_mean[c] = (float)(m->keep * running_mean[c] + (1 - m->keep) * mean);
+        running_var[c] = (float)(m->keep * running_var[c] + (1 - m->keep) * unbiased);
+    }
+}
+
+static void running_statistics(struct nn_tape *t, struct tape_op *op)
+{
+    for (int c = 0; c < op->y->channels; c++)
+        set_affine(t, op, c, tape__weights(t, op, 3)[c], tape__weights(t, op, 4)[c]);
+}
+
+static void apply_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    const struct norm *m = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    for (int b = 0; b < y->blocks; b++)
+        for (int r = 0; r < y->h; r++) {
+            struct nn_affine16 a = {
+                .a = tape__image(x, image) + (size_t)b * x->at.plane + (size_t)r * x->at.row,
+                .y = tape__image(y, image) + (size_t)b * y->at.plane + (size_t)r * y->at.row,
+                .a_scale = m->scale + b * 16,
+                .shift = m->shift + b * 16,
+                .pixels = (size_t)y->w,
+                .lo = op->lo,
+                .hi = op->hi,
+            };
+            t->k->affine16(&a);
+        }
+}
+
+static void forward(struct nn_tape *t, struct tape_op *op)
+{
+    const struct norm *m = op->own;
+    if (t->mode == NN_EVAL || m->frozen) {
+        running_statistics(t, op);
+    } else {
+        if (!m->sums_by_conv)
+            tape__each_image(t, op, image_sums);
+        batch_statistics(t, op);
+    }
+    tape__each_image(t, op, apply_image);
+}
+
+/* The gradient before the clip, in place, and its sums. */
+static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    bool clips = op->lo > -INFINITY || op->hi < INFINITY;
+    for (int b = 0; b < y->blocks; b++) {
+        double *sums = sums_at(op, image, b);
+        memset(sums, 0, 32 * sizeof *sums);
+        for (int r = 0; r < y->h; r++) {
+            const float *in =
+                tape__image(x, image) + (size_t)b * x->at.plane + (size_t)r * x->at.row;
+            const float *out =
+                tape__image(y, image) + (size_t)b * y->at.plane + (size_t)r * y->at.row;
+            float *d = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
+                       (size_t)r * y->grad_at.row;
+            if (clips)
+                t->k->clip_back(out, d, d, (size_t)y->w * 16, op->lo, op->hi);
+            t->k->sums16(d, in, (size_t)y->w, sums, sums + 16);
+        }
+    }
+}
+
+static void set_gradients(struct nn_tape *t, struct tape_op *op)
+{
+    struct norm *m = op->own;
+    double n = (double)t->count * op->y->h * op->y->w;
+    for (int c = 0; c < op->y->channels; c++) {
+        double s[2], scale = m->scale[c];
+        total(t, op, c, s);
+        double dgamma = (s[1] - m->mean[c] * s[0]) * m->inverse[c];
+        m->dgamma[c] = (float)dgamma;
+        m->dbeta[c] = (float)s[0];
+        double slope = m->frozen ? 0 : -scale * dgamma * m->inverse[c] / n;
+        m->dx_d[c] = (float)scale;
+        m->dx_x[c] = (float)slope;
+        m->dx_1[c] = m->frozen ? 0 : (float)(-scale * s[0] / n - slope * m->mean[c]);
+    }
+}
+
+static void input_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    const struct norm *m = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    if (!op->inputs[0].add)
+        tape__clear_border(x, image);
+    for (int b = 0; b < y->blocks; b++)
+        for (int r = 0; r < y->h; r++) {
+            struct nn_affine16 a = {
+                .a = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
+                     (size_t)r * y->grad_at.row,
+                .b = tape__image(x, image) + (size_t)b * x->at.plane + (size_t)r * x->at.row,
+                .y = tape__grad_image(x, image) + (size_t)b * x->grad_at.plane +
+                     (size_t)r * x->grad_at.row,
+                .a_scale = m->dx_d + b * 16,
+                .b_scale = m->dx_x + b * 16,
+                .shift = m->dx_1 + b * 16,
+                .pixels = (size_t)y->w,
+                .accumulate = op->inputs[0].add,
+                .lo = -INFINITY,
+                .hi = INFINITY,
+            };
+            t->k->affine16(&a);
+        }
+}
+
+static void backward(struct nn_tape *t, struct tape_op *op)
+{
+    tape__each_image(t, op, unclip_image);
+    set_gradients(t, op);
+    if (op->inputs[0].tensor->has_grad)
+        tape__each_image(t, op, input_gradient_image);
+}
+
+static void collect(struct nn_tape *t, struct tape_op *op)
+{
+    const struct norm *m = op->own;
+    float *dgamma = tape__gradients(t, op, 1), *dbeta = tape__gradients(t, op, 2);
+    size_t bytes = sizeof(float) * (size_t)op->y->channels;
+    if (dgamma && op->y->has_grad)
+        memcpy(dgamma, m->dgamma, bytes);
+    if (dbeta && op->y->has_grad)
+        memcpy(dbeta, m->dbeta, bytes);
+}
+
+const struct tape_kind tape__norm = {setup, NULL, forward, backward, collect};
