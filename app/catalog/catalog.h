@@ -24,8 +24,7 @@ enum title_kind {
 
 enum {
     CATALOG_VERSION = 1,          /* of the content tables, kept in PRAGMA user_version */
-    CATALOG_FILE_ID = 0x4d6f5265, /* "MoRe" in PRAGMA application_id: the file is ours */
-    CATALOG_MAX_GENRES = 64       /* a genre set is one 64-bit word */
+    CATALOG_FILE_ID = 0x4d6f5265  /* "MoRe" in PRAGMA application_id: the file is ours */
 };
 
 /* One title. Strings are never NULL and live as long as the list that holds the title. */

@@ -1,10 +1,11 @@
-/* The subcommands `moodreel catalog ...` and `moodreel recommend ...`. */
+/* The commands `moodreel catalog ...` and `moodreel recommend ...`: each is a command_fn of
+ * options.h with its own option table, so main.c only lists them. */
 #ifndef CLI_CATALOG_H
 #define CLI_CATALOG_H
 
-/* argv[0] is the subcommand's own name. Return the process's exit status: 0, 1 (failed, sentence
- * printed to stderr), 2 (usage). */
-int cli_catalog(int argc, char **argv);
-int cli_recommend(int argc, char **argv);
+#include "base/err.h"
+
+int cli_catalog(int argc, char **argv, struct err *err);
+int cli_recommend(int argc, char **argv, struct err *err);
 
 #endif

@@ -1,0 +1,289 @@
+/* The frame of every import: new file, old content carried over, one transaction, rename. */
+#include "catalog/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "catalog/db.h"
+#include "catalog/import_internal.h"
+#include "embedded.h"
+
+enum { TELL_EVERY_US = 100 * 1000, TICK_ROWS = 1024 };
+
+static const struct {
+    const char *name;
+    int (*run)(struct import *im, struct err *err);
+} kinds[IMPORT_KIND_COUNT] = {
+    [IMPORT_IMDB] = {"imdb", import_imdb},
+    [IMPORT_MOVIELENS] = {"movielens", import_movielens},
+    [IMPORT_MOVIES] = {"movies", import_movies},
+    [IMPORT_SONGS] = {"songs", import_songs},
+    [IMPORT_REVIEWS] = {"reviews", import_reviews},
+    [IMPORT_STARTER] = {"starter", import_starter},
+};
+
+const char *import_kind_name(enum import_kind kind)
+{
+    return (unsigned)kind < IMPORT_KIND_COUNT ? kinds[kind].name : "?";
+}
+
+bool import_kind_parse(const char *name, enum import_kind *out)
+{
+    for (int i = 0; i < IMPORT_KIND_COUNT; i++)
+        if (strcasecmp(name, kinds[i].name) == 0) {
+            *out = (enum import_kind)i;
+            return true;
+        }
+    return false;
+}
+
+void import_stage(struct import *im, const char *name)
+{
+    im->stats.stage = name;
+    im->stats.stage_rows = 0;
+    im->stats.bytes = im->stats.bytes_total = 0;
+    im->stage_began_us = clock_now_us();
+}
+
+static int tell(struct import *im, struct table *t, struct err *err)
+{
+    int64_t now = clock_now_us();
+    if (im->options->progress == NULL || now - im->told_us < TELL_EVERY_US)
+        return ERR_OK;
+    im->told_us = now;
+    im->stats.seconds = (double)(now - im->began_us) / 1e6;
+    im->stats.stage_seconds = (double)(now - im->stage_began_us) / 1e6;
+    if (t != NULL)
+        table_progress(t, &im->stats.bytes, &im->stats.bytes_total);
+    if (im->options->progress(&im->stats, im->options->payload))
+        return ERR_OK;
+    return err_set(err, ERR_STOPPED, "import stopped; the catalogue is unchanged");
+}
+
+int import_tick(struct import *im, struct table *t, struct err *err)
+{
+    im->stats.rows++;
+    im->stats.stage_rows++;
+    return im->stats.stage_rows % TICK_ROWS == 0 ? tell(im, t, err) : ERR_OK;
+}
+
+void import_end_table(struct import *im, struct table *t, const char *name)
+{
+    int count = 0;
+    const struct table_bad *bad = table_first_bad(t, &count);
+    for (int i = 0; i < count && im->stats.bad_shown < IMPORT_SHOWN_BAD; i++) {
+        struct import_bad *to = &im->stats.first_bad[im->stats.bad_shown++];
+        to->line = bad[i].line;
+        snprintf(to->file, sizeof to->file, "%s", name);
+        snprintf(to->reason, sizeof to->reason, "%s", bad[i].reason);
+    }
+    im->stats.bad += table_bad_rows(t);
+}
+
+bool import_find_file(const char *folder, const char *name, char *out)
+{
+    static const char *const endings[] = {"", ".gz", "/data.tsv", ".gz/data.tsv"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        struct stat st;
+        struct str path = {0};
+        str_addf(&path, "%s/%s%s", folder, name, endings[i]);
+        bool found = path.len < 4096 && stat(path.s, &st) == 0 && !S_ISDIR(st.st_mode);
+        if (found)
+            memcpy(out, path.s, path.len + 1);
+        str_free(&path);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+/* What an import keeps of the old catalogue. ?1 is the bit of the source that is imported anew:
+ * titles only it knew are left out (0: nothing is left out). Order: titles first. */
+static const char *const carry_over[] = {
+    "INSERT INTO source SELECT * FROM old.source WHERE bit <> ?1",
+    "INSERT INTO genre_set SELECT * FROM old.genre_set",
+    "INSERT INTO title SELECT * FROM old.title WHERE sources & ~?1",
+    "INSERT INTO person SELECT * FROM old.person WHERE ?1 = 0 OR EXISTS (SELECT 1"
+    " FROM old.credit JOIN title ON title.id = credit.title WHERE credit.person = person.id)",
+    "INSERT INTO credit SELECT c.* FROM old.credit c WHERE ?1 = 0 OR c.title IN"
+    " (SELECT id FROM title)",
+    "INSERT INTO title_language SELECT l.* FROM old.title_language l WHERE ?1 = 0 OR"
+    " l.title IN (SELECT id FROM title)",
+    "INSERT INTO tag SELECT t.* FROM old.tag t",
+    "INSERT INTO review SELECT r.* FROM old.review r",
+    "INSERT INTO similar SELECT s.* FROM old.similar s",
+};
+
+static int copy_tables(sqlite3 *db, int64_t dropped, struct err *err)
+{
+    for (size_t i = 0; i < sizeof carry_over / sizeof carry_over[0]; i++) {
+        sqlite3_stmt *st = NULL;
+        int rc = db_prepare(db, carry_over[i], &st, err);
+        if (rc < 0)
+            return rc;
+        if (sqlite3_bind_parameter_count(st) > 0)
+            sqlite3_bind_int64(st, 1, dropped);
+        rc = db_run(st, err);
+        sqlite3_finalize(st);
+        if (rc < 0)
+            return rc;
+    }
+    return ERR_OK;
+}
+
+/* Where the content that stays comes from: the old catalogue, or the starter one for a first
+ * import. "" for none. */
+static int find_base(const struct import_options *o, const char *target, char *base, size_t cap,
+                     struct err *err)
+{
+    struct catalog *old = NULL;
+    base[0] = '\0';
+    if (o->replace)
+        return ERR_OK;
+    if (access(target, F_OK) == 0)
+        snprintf(base, cap, "%s", target);
+    else if (o->kind == IMPORT_STARTER || !path_find_data("starter.db", base, cap))
+        base[0] = '\0';
+    if (base[0] == '\0')
+        return ERR_OK;
+    int rc = catalog_open(&old, base, err); /* refuses what is damaged or not ours */
+    catalog_close(old);
+    return rc < 0 ? err_prefix(err, "the catalogue that is there cannot be extended") : ERR_OK;
+}
+
+static int prepare_file(sqlite3 *db, const char *base, int64_t dropped, struct err *err)
+{
+    int rc = db_exec(db,
+                     "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;"
+                     "PRAGMA cache_size=-32000; PRAGMA locking_mode=EXCLUSIVE;",
+                     err);
+    if (rc == ERR_OK && base[0] != '\0')
+        rc = db_execf(db, err, "ATTACH %Q AS old", base);
+    if (rc == ERR_OK)
+        rc = db_exec(db, "BEGIN", err);
+    if (rc == ERR_OK)
+        rc = db_exec(db, sql_content_001, err);
+    if (rc == ERR_OK && base[0] != '\0')
+        rc = copy_tables(db, dropped, err);
+    return rc;
+}
+
+static int note_source(struct import *im, int64_t bit, struct err *err)
+{
+    return db_execf(im->db, err,
+                    "INSERT OR REPLACE INTO source(bit, name, detail) VALUES(%lld, %Q,"
+                    " '%lld rows read, %lld kept, %lld left out as unreadable')",
+                    (long long)bit, import_kind_name(im->options->kind),
+                    (long long)im->stats.rows, (long long)im->stats.kept,
+                    (long long)im->stats.bad);
+}
+
+/* Everything between BEGIN and COMMIT. */
+static int fill_file(struct import *im, int64_t bit, struct err *err)
+{
+    int rc = writer_create(&im->writer, im->db, (unsigned)bit, err);
+    if (rc < 0)
+        return rc;
+    rc = kinds[im->options->kind].run(im, err);
+    if (rc == ERR_OK)
+        rc = writer_failed(im->writer, err);
+    writer_destroy(im->writer);
+    if (rc == ERR_OK && im->stats.kept == 0)
+        rc = err_set(err, ERR_FORMAT, "%s: nothing in it could be used (%lld rows read, %lld "
+                     "unreadable); the catalogue is unchanged", im->options->path,
+                     (long long)im->stats.rows, (long long)im->stats.bad);
+    if (rc == ERR_OK)
+        rc = note_source(im, bit, err);
+    if (rc == ERR_OK)
+        rc = derive_tables(im->db, im, err);
+    if (rc == ERR_OK)
+        rc = db_execf(im->db, err, "PRAGMA application_id=%d; PRAGMA user_version=%d",
+                      CATALOG_FILE_ID, CATALOG_VERSION);
+    return rc == ERR_OK ? db_exec(im->db, "COMMIT", err) : rc;
+}
+
+static int build_aside(struct import *im, const char *aside, const char *base, struct err *err)
+{
+    int64_t bit = (int64_t)1 << im->options->kind;
+    /* Only IMDb's own files are complete enough to forget what is no longer in them. */
+    int64_t dropped = im->options->kind == IMPORT_IMDB ? bit : 0;
+    int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    if (rc < 0)
+        return rc;
+    rc = prepare_file(im->db, base, dropped, err);
+    if (rc == ERR_OK)
+        rc = fill_file(im, bit, err);
+    if (sqlite3_close(im->db) != SQLITE_OK && rc == ERR_OK)
+        rc = err_set(err, ERR_IO, "%s: cannot be finished", aside);
+    return rc;
+}
+
+static int make_folder_of(const char *path, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return ERR_OK;
+    char *folder = mem_strndup(path, (size_t)(slash - path));
+    int rc = path_make_dirs(folder, err);
+    free(folder);
+    return rc;
+}
+
+static int find_target(const struct import_options *o, char *target, int cap, struct err *err)
+{
+    if (o->catalog != NULL)
+        snprintf(target, (size_t)cap, "%s", o->catalog);
+    else if (!catalog_user_path(target, cap))
+        return err_set(err, ERR_NOT_FOUND, "no home folder to keep a catalogue in; name a file "
+                       "with --catalog");
+    return make_folder_of(target, err);
+}
+
+int import_run(const struct import_options *o, struct import_stats *stats, struct err *err)
+{
+    struct import im = {.options = o, .began_us = clock_now_us()};
+    char target[4096];
+    char base[4096];
+    int rc = find_target(o, target, sizeof target, err);
+    if (rc == ERR_OK)
+        rc = find_base(o, target, base, sizeof base, err);
+    if (rc < 0)
+        return rc;
+    char *aside = path_aside(target);
+    unlink(aside); /* of an earlier process with our number that was killed */
+    rc = build_aside(&im, aside, base, err);
+    if (rc == ERR_OK)
+        rc = path_commit(aside, target, err);
+    else
+        unlink(aside);
+    free(aside);
+    im.stats.seconds = (double)(clock_now_us() - im.began_us) / 1e6;
+    if (stats != NULL)
+        *stats = im.stats;
+    return rc;
+}
+
+int import_starter_in_memory(sqlite3 **out, const char *folder, struct err *err)
+{
+    const struct import_options options = {.kind = IMPORT_STARTER, .path = folder};
+    struct import im = {.options = &options, .began_us = clock_now_us()};
+    int rc = db_open(&im.db, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    if (rc < 0)
+        return rc;
+    rc = prepare_file(im.db, "", 0, err);
+    if (rc == ERR_OK)
+        rc = fill_file(&im, 1 << IMPORT_STARTER, err);
+    if (rc < 0)
+        db_close(im.db);
+    else
+        *out = im.db;
+    return rc;
+}
