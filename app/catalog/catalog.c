@@ -25,7 +25,7 @@ static const char *const sql[CATALOG_STATEMENT_COUNT] = {
     [READ_LANGUAGE] = "SELECT language, certainty FROM title_language WHERE title=?",
     [READ_MOOD] = "SELECT sentiment, reviews, moods FROM title_mood WHERE title=?",
     [READ_BLOCK] = "SELECT entries FROM shelf WHERE kind=? AND block=?",
-    [READ_FILMOGRAPHY] = "SELECT title FROM credit WHERE person=?",
+    [READ_FILMOGRAPHY] = "SELECT title, role FROM credit WHERE person=?",
     [READ_SIMILAR] = "SELECT other, weight FROM similar WHERE title=?",
     [READ_TITLE_PEOPLE] = "SELECT person, name FROM credit JOIN person ON person.id=credit.person"
                           " WHERE title=?",
@@ -112,7 +112,9 @@ static int read_genre_sets(struct catalog *c, struct err *err)
     int rc = db_prepare(c->db, "SELECT id, genres FROM genre_set", &st, err);
     if (rc < 0)
         return rc;
-    size_t cap = 0;
+    size_t cap = 1;
+    c->sets = mem_new(1, sizeof *c->sets);
+    c->set_count = 1;
     while ((rc = db_step(st, err)) == 1) {
         int64_t id = sqlite3_column_int64(st, 0);
         if (id < 1 || id > UINT16_MAX)

@@ -18,7 +18,8 @@ json_t *title_list_json(const struct title_list *l);
 /* {"angry":0.01,...} New reference. */
 json_t *mood_json(const struct emotion_scores *mood);
 
-/* Extended M3U: "#EXTINF:<seconds>,<artist> - <title>" and a search line as location. */
+/* Extended M3U: "#EXTINF:<seconds>,<artist> - <title>" and "<artist> - <title>.mp3": players
+ * find the file in the folder of the list. */
 void playlist_m3u(const struct title_list *l, const char *name, struct str *out);
 
 /* Writes a playlist file, replaced as a whole: M3U when the name ends in .m3u or .m3u8, else JSON. */

@@ -1,12 +1,14 @@
 /* Policies: which genres, and which tone, suit which emotion. Data in assets/policies/<name>.conf.
  *
  * The files say where each number comes from. A policy file is lines of
- *     title = Lift me up               what people see
+ *     title = Make it better           what people see
+ *     reason = you asked to be lifted  how the reason sentence refers to it
  *     kind = weights | top | contains  how it ranks (below)
  *     limit = 50                       top and contains: the length of the source's list
  *     quality, taste, diversity = yes | no
  *     target EMOTION = VALENCE AROUSAL the tone to aim at, both -1 .. 1
  *     EMOTION = GENRE WEIGHT, ...      weights in -1 .. 1; without a number: 1
+ *     tone GENRE = VALENCE AROUSAL     where a genre lies (installed: tones.conf, read first)
  * and '#' comments. Kinds: `weights` scores by the whole probability vector; `top` takes the top
  * emotion's genre and lists its best-rated titles (seed paper 001); `contains` takes the first
  * titles in catalogue order whose genres contain the word (seed report 000). */
@@ -36,7 +38,8 @@ void policy_free(struct policy *p); /* NULL is allowed */
 const char *policy_builtin(size_t index);
 
 const char *policy_name(const struct policy *p);  /* "lift" */
-const char *policy_title(const struct policy *p); /* "Lift me up" */
+const char *policy_title(const struct policy *p); /* "Make it better" */
+const char *policy_reason(const struct policy *p); /* "you asked to be lifted"; "": none */
 enum policy_kind policy_kind(const struct policy *p);
 int policy_limit(const struct policy *p);         /* 0: no limit of its own */
 bool policy_uses_quality(const struct policy *p);
@@ -47,6 +50,8 @@ bool policy_uses_diversity(const struct policy *p);
 float policy_weight(const struct policy *p, enum emotion e, const char *genre);
 /* The tone to aim at for an emotion; false: the policy has none. */
 bool policy_target(const struct policy *p, enum emotion e, float *valence, float *arousal);
+/* The tone of a genre; false: unknown. */
+bool policy_tone(const struct policy *p, const char *genre, float *valence, float *arousal);
 /* The genres an emotion favours, heaviest first, at most `cap`; returns how many. Live with p. */
 int policy_genres(const struct policy *p, enum emotion e, const char **out, int cap);
 

@@ -1,0 +1,120 @@
+/* "Looks sad, you asked to be lifted: comedy does that; 8.1 from 310,000 votes; with Amy Adams, whom
+ * you like." */
+#include "catalog/reason.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "catalog/policy.h"
+
+/* A mood is called by one name when it is this far ahead of the next. */
+static const float sure = 0.15f;
+
+static void add_mood(struct str *out, const struct emotion_scores *mood)
+{
+    enum emotion top = emotion_top(mood);
+    if (emotion_confidence(mood) >= sure) {
+        str_addf(out, "Looks %s", emotion_name(top));
+        return;
+    }
+    struct emotion_scores rest = *mood;
+    rest.p[top] = -1;
+    str_addf(out, "Looks %s or %s", emotion_name(top), emotion_name(emotion_top(&rest)));
+}
+
+/* "Sci-Fi" stays, "Comedy" becomes "comedy". */
+static void add_genre(struct str *out, const char *genre)
+{
+    bool proper = strchr(genre, '-') != NULL;
+    for (const char *s = genre; *s != '\0'; s++) {
+        char c = proper ? *s : (char)tolower((unsigned char)*s);
+        str_add(out, &c, 1);
+    }
+}
+
+static void add_seed(struct str *out, const struct fit *fit, const struct recommend_query *q)
+{
+    const char *genres[8];
+    int count = policy_genres(q->policy, emotion_top(fit_mood(fit)), genres, 8);
+    str_addf(out, ", %s: ", policy_reason(q->policy));
+    for (int i = 0; i < count; i++)
+        str_addf(out, "%s%s", i > 0 ? " or " : "", genres[i]);
+}
+
+static void add_song_tone(struct str *out, const struct title *t)
+{
+    const char *energy = t->energy >= 0.6f ? "lively" : t->energy <= 0.4f ? "calm" : "steady";
+    const char *valence = t->valence >= 0.6f ? "bright" : t->valence <= 0.4f ? "sombre" : "warm";
+    str_addf(out, ": a %s, %s song fits", energy, valence);
+}
+
+static void add_fit(struct str *out, const struct recommend_query *q, const struct fit *fit,
+                    const struct candidate *chosen, const struct title *t)
+{
+    const char *genre = fit_best_genre(fit, &chosen->entry);
+    if (policy_kind(q->policy) != POLICY_WEIGHTS) {
+        add_seed(out, fit, q);
+        return;
+    }
+    bool mood_decides = emotion_top(fit_mood(fit)) != EMOTION_NEUTRAL || genre != NULL;
+    if (mood_decides && policy_reason(q->policy)[0] != '\0')
+        str_addf(out, ", %s", policy_reason(q->policy));
+    if (t->kind == TITLE_SONG && t->valence >= 0 && t->energy >= 0) {
+        add_song_tone(out, t);
+    } else if (genre != NULL) {
+        str_addf(out, ": ");
+        if (t->moods[0] != '\0')
+            str_addf(out, "%.*s ", (int)strcspn(t->moods, ","), t->moods);
+        add_genre(out, genre);
+        str_addf(out, " does that");
+    }
+}
+
+/* 310000 -> "310,000". */
+static void add_count(struct str *out, int n)
+{
+    if (n >= 1000)
+        add_count(out, n / 1000);
+    str_addf(out, n >= 1000 ? ",%03d" : "%d", n >= 1000 ? n % 1000 : n);
+}
+
+static void add_quality(struct str *out, const struct title *t)
+{
+    if (t->rating <= 0)
+        return;
+    str_addf(out, "; %.1f", (double)t->rating);
+    if (t->votes > 0) {
+        str_addf(out, " from ");
+        add_count(out, t->votes);
+        str_addf(out, t->votes == 1 ? " vote" : " votes");
+    }
+}
+
+static void add_taste(struct str *out, const struct catalog *c, const struct taste *taste,
+                      const struct candidate *chosen)
+{
+    if (chosen->taste < 1.05f)
+        return;
+    struct taste_reason r = taste_reason_for(taste, c, &chosen->entry);
+    if (r.person != NULL)
+        str_addf(out, "; with %s, whom you like", r.person);
+    else if (r.title != NULL)
+        str_addf(out, "; people who like %s like it too", r.title);
+    else if (r.genre != NULL) {
+        str_addf(out, "; you like ");
+        add_genre(out, r.genre);
+    }
+}
+
+void reason_write(const struct catalog *c, const struct recommend_query *q, const struct fit *fit,
+                  const struct taste *taste, const struct candidate *chosen,
+                  const struct title *title, struct str *out)
+{
+    str_clear(out);
+    add_mood(out, fit_mood(fit));
+    add_fit(out, q, fit, chosen, title);
+    if (policy_uses_quality(q->policy))
+        add_quality(out, title);
+    add_taste(out, c, taste, chosen);
+    str_addf(out, ".");
+}
