@@ -76,6 +76,8 @@ static int refuse_all_but_reading(void *unused, int action, const char *a, const
 {
     (void)unused, (void)b, (void)c, (void)d;
     switch (action) {
+    case SQLITE_UPDATE: /* FTS5 declares its columns so; the file itself is open for reading only */
+        return strcmp(a, "sqlite_master") == 0 ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_SELECT:
     case SQLITE_READ:
     case SQLITE_FUNCTION:

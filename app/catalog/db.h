@@ -23,8 +23,8 @@ int db_fail(sqlite3 *db, const char *what, struct err *err);
 
 /* Runs one or more statements without results. */
 int db_exec(sqlite3 *db, const char *sql, struct err *err);
-int db_execf(sqlite3 *db, struct err *err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+/* The same with the formats of sqlite3_mprintf(): %Q quotes a text. */
+int db_execf(sqlite3 *db, struct err *err, const char *fmt, ...);
 int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct err *err);
 
 /* 1: a row, 0: done, < 0: failed. */

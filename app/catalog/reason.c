@@ -10,26 +10,48 @@
 /* A mood is called by one name when it is this far ahead of the next. */
 static const float sure = 0.15f;
 
+static const char *looks(enum emotion e)
+{
+    static const char *const words[EMOTION_COUNT] = {"angry", "disgusted", "afraid", "happy",
+                                                     "sad",   "surprised", "neutral"};
+    return words[e];
+}
+
 static void add_mood(struct str *out, const struct emotion_scores *mood)
 {
     enum emotion top = emotion_top(mood);
     if (emotion_confidence(mood) >= sure) {
-        str_addf(out, "Looks %s", emotion_name(top));
+        str_addf(out, "Looks %s", looks(top));
         return;
     }
     struct emotion_scores rest = *mood;
     rest.p[top] = -1;
-    str_addf(out, "Looks %s or %s", emotion_name(top), emotion_name(emotion_top(&rest)));
+    str_addf(out, "Looks %s or %s", looks(top), looks(emotion_top(&rest)));
 }
 
-/* "Sci-Fi" stays, "Comedy" becomes "comedy". */
-static void add_genre(struct str *out, const char *genre)
+/* "comedies", "Sci-Fi films". */
+static void add_films_of(struct str *out, const char *genre)
 {
+    static const struct {
+        const char *genre, *films;
+    } names[] = {{"Comedy", "comedies"},       {"Musical", "musicals"},
+                 {"Drama", "dramas"},          {"Western", "westerns"},
+                 {"Thriller", "thrillers"},    {"Documentary", "documentaries"},
+                 {"Adventure", "adventures"},  {"Animation", "animated films"},
+                 {"Biography", "biographies"}, {"Mystery", "mysteries"},
+                 {"Romance", "love stories"},  {"Sport", "sports films"},
+                 {"Film-Noir", "films noirs"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i].genre, genre) == 0) {
+            str_addf(out, "%s", names[i].films);
+            return;
+        }
     bool proper = strchr(genre, '-') != NULL;
     for (const char *s = genre; *s != '\0'; s++) {
         char c = proper ? *s : (char)tolower((unsigned char)*s);
         str_add(out, &c, 1);
     }
+    str_addf(out, " films");
 }
 
 static void add_seed(struct str *out, const struct fit *fit, const struct recommend_query *q)
@@ -65,8 +87,8 @@ static void add_fit(struct str *out, const struct recommend_query *q, const stru
         str_addf(out, ": ");
         if (t->moods[0] != '\0')
             str_addf(out, "%.*s ", (int)strcspn(t->moods, ","), t->moods);
-        add_genre(out, genre);
-        str_addf(out, " does that");
+        add_films_of(out, genre);
+        str_addf(out, " do that");
     }
 }
 
@@ -102,7 +124,7 @@ static void add_taste(struct str *out, const struct catalog *c, const struct tas
         str_addf(out, "; people who like %s like it too", r.title);
     else if (r.genre != NULL) {
         str_addf(out, "; you like ");
-        add_genre(out, r.genre);
+        add_films_of(out, r.genre);
     }
 }
 
