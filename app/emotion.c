@@ -18,11 +18,10 @@ bool emotion_parse(const char *name, enum emotion *out)
         const char *name;
         enum emotion emotion;
     } aliases[] = {
-        {"anger", EMOTION_ANGRY},          {"disgusted", EMOTION_DISGUST},
-        {"fearful", EMOTION_FEAR},         {"afraid", EMOTION_FEAR},
-        {"scared", EMOTION_FEAR},          {"happiness", EMOTION_HAPPY},
-        {"joy", EMOTION_HAPPY},            {"sadness", EMOTION_SAD},
-        {"surprised", EMOTION_SURPRISE},   {"calm", EMOTION_NEUTRAL},
+        {"anger", EMOTION_ANGRY},  {"disgusted", EMOTION_DISGUST}, {"fearful", EMOTION_FEAR},
+        {"afraid", EMOTION_FEAR},  {"scared", EMOTION_FEAR},       {"happiness", EMOTION_HAPPY},
+        {"joy", EMOTION_HAPPY},    {"sadness", EMOTION_SAD},       {"surprised", EMOTION_SURPRISE},
+        {"calm", EMOTION_NEUTRAL},
     };
     for (int e = 0; e < EMOTION_COUNT; e++)
         if (strcasecmp(name, emotion_name((enum emotion)e)) == 0) {

@@ -18,7 +18,7 @@ enum { WEIGHTS = 2, FACES_MAX = 24, RUNS_MAX = 32, WIDTHS = 4096 };
 struct face {
     char *path;
     int index;
-    FcCharSet *chars; /* what it can draw; NULL: not known, asked of SDL2_ttf */
+    FcCharSet *chars;            /* what it can draw; NULL: not known, asked of SDL2_ttf */
     TTF_Font *at[UI_FONT_COUNT]; /* opened when first needed, at the current scale */
 };
 
@@ -380,8 +380,8 @@ SDL_Surface *fonts_render(struct fonts *f, enum ui_font font, const char *s, int
         width += piece[i]->w;
     }
     if (width > 0)
-        line = SDL_CreateRGBSurfaceWithFormat(0, width, above + below, 32,
-                                              SDL_PIXELFORMAT_ARGB8888);
+        line =
+            SDL_CreateRGBSurfaceWithFormat(0, width, above + below, 32, SDL_PIXELFORMAT_ARGB8888);
     for (int i = 0, x = 0; i < count; i++) {
         if (!piece[i])
             continue;

@@ -2,8 +2,8 @@
 #include "ui/tokens.h"
 
 const struct ui_font_token ui_font_tokens[UI_FONT_COUNT] = {
-    [UI_TINY] = {12.0f, 0, 1.25f},  [UI_SMALL] = {14.5f, 0, 1.38f},  [UI_BODY] = {17.0f, 0, 1.42f},
-    [UI_STRONG] = {17.0f, 1, 1.3f}, [UI_TITLE] = {23.0f, 1, 1.26f},  [UI_LARGE] = {34.0f, 1, 1.2f},
+    [UI_TINY] = {12.0f, 0, 1.25f},  [UI_SMALL] = {14.5f, 0, 1.38f}, [UI_BODY] = {17.0f, 0, 1.42f},
+    [UI_STRONG] = {17.0f, 1, 1.3f}, [UI_TITLE] = {23.0f, 1, 1.26f}, [UI_LARGE] = {34.0f, 1, 1.2f},
     [UI_HUGE] = {54.0f, 1, 1.12f},  [UI_GIANT] = {150.0f, 1, 1.0f},
 };
 

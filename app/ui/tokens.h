@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 enum ui_font {
-    UI_TINY,   /* captions of bars */
-    UI_SMALL,  /* second lines, hints */
+    UI_TINY,  /* captions of bars */
+    UI_SMALL, /* second lines, hints */
     UI_BODY,
     UI_STRONG, /* body, semibold: names, titles of films */
     UI_TITLE,
-    UI_LARGE,  /* headings of a page */
-    UI_HUGE,   /* the attract page */
-    UI_GIANT,  /* the countdown */
+    UI_LARGE, /* headings of a page */
+    UI_HUGE,  /* the attract page */
+    UI_GIANT, /* the countdown */
     UI_FONT_COUNT
 };
 
@@ -30,9 +30,9 @@ enum ui_color {
     UI_RAISED, /* key caps, tracks of bars, rows */
     UI_WARN,
     UI_GOOD,
-    UI_NIGHT,  /* the page behind everything, top */
-    UI_DUSK,   /* the page behind everything, bottom */
-    UI_ANGRY,  /* the emotions, in the order of emotion.h */
+    UI_NIGHT, /* the page behind everything, top */
+    UI_DUSK,  /* the page behind everything, bottom */
+    UI_ANGRY, /* the emotions, in the order of emotion.h */
     UI_DISGUST,
     UI_FEAR,
     UI_HAPPY,
@@ -43,7 +43,7 @@ enum ui_color {
 };
 
 struct ui_font_token {
-    float size;   /* points */
+    float size; /* points */
     int semibold;
     float leading; /* line height as a multiple of size */
 };

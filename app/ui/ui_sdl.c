@@ -47,8 +47,8 @@ static bool drawn_by_processor(void)
 static void open_renderer(struct ui_sdl *s, bool software)
 {
     if (!software && !SDL_GetHint(SDL_HINT_RENDER_DRIVER)) {
-        s->renderer = SDL_CreateRenderer(s->window, -1,
-                                         SDL_RENDERER_ACCELERATED | SDL_RENDERER_PRESENTVSYNC);
+        s->renderer =
+            SDL_CreateRenderer(s->window, -1, SDL_RENDERER_ACCELERATED | SDL_RENDERER_PRESENTVSYNC);
         if (s->renderer && SDL_GetRendererInfo(s->renderer, &s->info) == 0 &&
             strncmp(s->info.name, "opengl", 6) == 0 && drawn_by_processor()) {
             SDL_DestroyRenderer(s->renderer);
@@ -214,13 +214,20 @@ static bool named_key(SDL_Keycode sym, enum ui_key_code *out)
         SDL_Keycode sym;
         enum ui_key_code key;
     } table[] = {
-        {SDLK_SPACE, UI_KEY_SPACE},         {SDLK_ESCAPE, UI_KEY_ESCAPE},
-        {SDLK_RETURN, UI_KEY_ENTER},        {SDLK_KP_ENTER, UI_KEY_ENTER},
-        {SDLK_TAB, UI_KEY_TAB},             {SDLK_UP, UI_KEY_UP},
-        {SDLK_DOWN, UI_KEY_DOWN},           {SDLK_LEFT, UI_KEY_PAGE_UP},
-        {SDLK_RIGHT, UI_KEY_PAGE_DOWN},     {SDLK_PAGEUP, UI_KEY_PAGE_UP},
-        {SDLK_PAGEDOWN, UI_KEY_PAGE_DOWN},  {SDLK_HOME, UI_KEY_HOME},
-        {SDLK_END, UI_KEY_END},             {SDLK_F1, UI_KEY_F1},
+        {SDLK_SPACE, UI_KEY_SPACE},
+        {SDLK_ESCAPE, UI_KEY_ESCAPE},
+        {SDLK_RETURN, UI_KEY_ENTER},
+        {SDLK_KP_ENTER, UI_KEY_ENTER},
+        {SDLK_TAB, UI_KEY_TAB},
+        {SDLK_UP, UI_KEY_UP},
+        {SDLK_DOWN, UI_KEY_DOWN},
+        {SDLK_LEFT, UI_KEY_PAGE_UP},
+        {SDLK_RIGHT, UI_KEY_PAGE_DOWN},
+        {SDLK_PAGEUP, UI_KEY_PAGE_UP},
+        {SDLK_PAGEDOWN, UI_KEY_PAGE_DOWN},
+        {SDLK_HOME, UI_KEY_HOME},
+        {SDLK_END, UI_KEY_END},
+        {SDLK_F1, UI_KEY_F1},
         {SDLK_F11, UI_KEY_F11},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -282,8 +289,7 @@ static void take_pointer(struct ui_sdl *s, const SDL_MouseButtonEvent *e, struct
 
 static void take_window(struct ui_sdl *s, const SDL_WindowEvent *e, struct ui_input *out)
 {
-    if (e->event == SDL_WINDOWEVENT_SIZE_CHANGED ||
-        e->event == SDL_WINDOWEVENT_DISPLAY_CHANGED)
+    if (e->event == SDL_WINDOWEVENT_SIZE_CHANGED || e->event == SDL_WINDOWEVENT_DISPLAY_CHANGED)
         update_scale(s);
     else if (e->event != SDL_WINDOWEVENT_EXPOSED && e->event != SDL_WINDOWEVENT_SHOWN)
         return;
