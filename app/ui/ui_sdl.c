@@ -79,7 +79,8 @@ static void update_scale(struct ui_sdl *s)
 static int open_window(struct ui_sdl *s, const struct ui_sdl_params *p, struct err *err)
 {
     Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI |
-                   (p->fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0u);
+                   (p->fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0u) |
+                   (p->hidden ? SDL_WINDOW_HIDDEN : 0u);
     s->window = SDL_CreateWindow(p->title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, p->width,
                                  p->height, flags);
     if (!s->window)

@@ -60,6 +60,7 @@ struct ui_sdl_params {
     int width, height; /* of the window, in the desktop's units */
     float zoom;        /* of everything drawn, 1: normal */
     bool fullscreen, hide_cursor, software;
+    bool hidden; /* never shown: to see whether a window could be opened */
 };
 
 struct ui_sdl;
