@@ -663,7 +663,7 @@ static int write_screenshot(struct app *a, struct err *err)
     int code = ui_sdl_screenshot(a->window, a->ui, &bgr, &width, &height, err);
     if (code < 0)
         return code;
-    if (cvc_png_encode(bgr, 3, width, height, width * 3, &png, &len, why, sizeof why) < 0)
+    if (cvc_image_encode(".png", bgr, 3, width, height, width * 3, &png, &len, why, sizeof why) < 0)
         code = err_set(err, ERR_IO, "%s: %s", a->o->screenshot, why);
     else
         code = path_write_atomic(a->o->screenshot, png, len, err);

@@ -37,7 +37,7 @@ static int write_page(struct ui_sdl *window, const struct ui *u, const char *pat
         return code;
     if (blank(bgr, (size_t)w * (size_t)h))
         code = err_set(err, ERR_FORMAT, "%s: the page is blank", path);
-    else if (cvc_png_encode(bgr, 3, w, h, w * 3, &png, &len, why, sizeof why) < 0)
+    else if (cvc_image_encode(".png", bgr, 3, w, h, w * 3, &png, &len, why, sizeof why) < 0)
         code = err_set(err, ERR_IO, "%s", why);
     else
         code = path_write_atomic(path, png, len, err);
