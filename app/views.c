@@ -147,9 +147,7 @@ static void reading_draw(struct ui *u, const struct view *v)
 static void frozen_draw(struct ui *u, const struct view *v)
 {
     struct ui_rect where = results_picture(u), area = ui_inset(where, UI_MARGIN);
-    int per_row = where.w > 620.0f ? 7 : 4;
-    float tiles = per_row == 7 ? 36.0f : 2 * 36.0f + UI_GAP;
-    float low = tiles + ui_line_height(UI_SMALL) + UI_GAP;
+    float low = mood_tiles_height(area.w, 36.0f) + ui_line_height(UI_SMALL) + UI_GAP;
     background_draw(u);
     struct ui_rect picture = picture_draw(u, v, where);
     area.h -= low + UI_GAP;
@@ -159,7 +157,7 @@ static void frozen_draw(struct ui *u, const struct view *v)
         faces_draw(u, v, area, picture);
     struct ui_rect r = {area.x, where.h - UI_MARGIN - low + UI_GAP, area.w, 0};
     r.y += ui_text(u, r, UI_SMALL, UI_INK, UI_LEFT, 1, "Not right? Choose the mood:") + 4.0f;
-    mood_tiles_draw(u, r, per_row, 36.0f, v->session->manual);
+    mood_tiles_draw(u, r, 36.0f, v->session->manual);
     results_draw(u, v);
 }
 

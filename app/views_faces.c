@@ -6,7 +6,7 @@
 
 #define CARD_WIDTH 204.0f
 #define CARD_ROW 17.5f
-#define COMPACT_WIDTH 124.0f
+#define COMPACT_WIDTH 136.0f
 #define COMPACT_BARS 34.0f
 #define BAR_HEIGHT 7.0f
 #define LABEL_WIDTH 74.0f

@@ -21,26 +21,39 @@ static struct ui_rect column(const struct ui *u, float widest)
 
 /* ---- mood tiles ---- */
 
+/* A disc in the mood's colour, its key inside, and the name. */
 static void tile_draw(struct ui *u, struct ui_rect r, enum emotion e, bool chosen, bool keys)
 {
     char key[2] = {(char)('1' + (int)e), '\0'};
-    float dot = 10.0f, h = ui_line_height(UI_SMALL);
-    const char *name = words_looks(e);
-    float used = dot + UI_GAP + ui_text_width(u, UI_SMALL, name);
-    float x = r.x + fmaxf(0.5f * (r.w - used), 0.5f * UI_GAP), y = r.y + 0.5f * (r.h - h);
+    enum ui_font font = keys ? UI_SMALL : UI_STRONG;
+    float disc = keys ? 20.0f : 16.0f, middle = r.y + 0.5f * r.h;
+    float x = r.x + 0.5f * (r.w - disc - UI_GAP - ui_text_width(u, font, words_looks(e)));
     ui_fill(u, r, UI_RAISED, chosen ? 1.0f : 0.82f, UI_RADIUS);
     if (chosen)
         ui_stroke(u, r, UI_ACCENT, 1.0f, UI_RADIUS, 2.0f);
-    ui_fill(u, (struct ui_rect){x, r.y + 0.5f * (r.h - dot), dot, dot}, words_color(e), 1.0f,
-            0.5f * dot);
-    ui_label(u, x + dot + UI_GAP, y, UI_SMALL, UI_INK, name);
+    struct ui_rect dot = {x, middle - 0.5f * disc, disc, disc};
+    ui_fill(u, dot, words_color(e), 1.0f, disc);
+    dot.y = middle - 0.5f * ui_line_height(UI_TINY);
     if (keys)
-        ui_label(u, r.x + r.w - 14.0f, r.y + 3.0f, UI_TINY, UI_DIM, key);
+        ui_text(u, dot, UI_TINY, UI_NIGHT, UI_CENTER, 1, key);
+    ui_label(u, x + disc + UI_GAP, middle - 0.5f * ui_line_height(font), font, UI_INK,
+             words_looks(e));
     ui_hit(u, r, HIT_PICK + (int)e);
 }
 
-float mood_tiles_draw(struct ui *u, struct ui_rect r, int per_row, float height, int chosen)
+static int tiles_per_row(float width)
 {
+    return width > 940.0f ? 7 : 4;
+}
+
+float mood_tiles_height(float width, float tile)
+{
+    return tiles_per_row(width) == 7 ? tile : 2 * tile + UI_GAP;
+}
+
+void mood_tiles_draw(struct ui *u, struct ui_rect r, float height, int chosen)
+{
+    int per_row = tiles_per_row(r.w);
     float w = (r.w - UI_GAP * (float)(per_row - 1)) / (float)per_row;
     int rows = (EMOTION_COUNT + per_row - 1) / per_row;
     for (int e = 0; e < EMOTION_COUNT; e++) {
@@ -52,12 +65,6 @@ float mood_tiles_draw(struct ui *u, struct ui_rect r, int per_row, float height,
                                    r.y + (float)row * (height + UI_GAP), w, height},
                   (enum emotion)e, e == chosen, height < 60.0f);
     }
-    return (float)rows * (height + UI_GAP) - UI_GAP;
-}
-
-static int tiles_per_row(float width)
-{
-    return width > 860.0f ? 7 : 4;
 }
 
 /* ---- no camera ---- */
@@ -84,16 +91,15 @@ static void centred_key(struct ui *u, struct ui_rect r, const char *key, const c
 void no_camera_draw(struct ui *u, const struct view *v)
 {
     struct ui_rect r = column(u, COLUMN);
-    int per_row = tiles_per_row(r.w);
     float text = ui_text_height(u, r.w, UI_BODY, 0, v->camera_text);
-    float tiles = per_row == 7 ? 48.0f : 2 * 48.0f + UI_GAP;
+    float tiles = mood_tiles_height(r.w, 48.0f);
     float height = 84.0f + ui_line_height(UI_LARGE) + text + 3 * ui_line_height(UI_SMALL) + tiles +
                    ui_key_height() + 9 * UI_GAP;
     r.y = fmaxf(0.5f * (ui_height(u) - height), UI_GAP);
     camera_icon(u, r.x + 0.5f * r.w - 38.0f, r.y);
     r.y += 84.0f;
     r.y += ui_text(u, r, UI_LARGE, UI_INK, UI_CENTER, 1, v->camera_title) + UI_GAP;
-    r.y += ui_text(u, r, UI_BODY, UI_DIM, UI_CENTER, 0, v->camera_text);
+    r.y += ui_text(u, r, UI_BODY, UI_DIM, UI_CENTER, 0, v->camera_text) + 0.5f * UI_GAP;
     r.y += ui_text(u, r, UI_SMALL, UI_DIM, UI_CENTER, 2,
                    "It is looked for again every few seconds and opens by itself.") +
            3 * UI_GAP;
@@ -102,7 +108,7 @@ void no_camera_draw(struct ui *u, const struct view *v)
     r.y += ui_text(u, r, UI_SMALL, UI_INK, UI_CENTER, 2,
                    "Or go without a camera: choose the mood by hand.") +
            UI_GAP;
-    mood_tiles_draw(u, r, per_row, 48.0f, v->session->manual);
+    mood_tiles_draw(u, r, 48.0f, v->session->manual);
 }
 
 /* ---- kiosk ---- */
@@ -120,19 +126,27 @@ static void wandering_circles(struct ui *u, double seconds)
     }
 }
 
-static float notice_draw(struct ui *u, struct ui_rect r)
+static const char *const notice_lines[] = {
+    "This screen has a camera. If you step in front of it, it reads the expression of your face "
+    "once and suggests films for it.",
+    "Nothing is stored and nothing is sent: the picture is gone when the list closes.",
+    "Rather not? Choose your mood below. The camera is then not used at all.",
+};
+enum { NOTICE_LINES = sizeof notice_lines / sizeof notice_lines[0] };
+
+static float notice_height(struct ui *u, float width)
 {
-    static const char *const lines[] = {
-        "This screen has a camera. If you step in front of it, it reads the expression of your "
-        "face once and suggests films for it.",
-        "Nothing is stored and nothing is sent: the picture is gone when the list closes.",
-        "Rather not? Choose your mood below. The camera is then not used at all.",
-    };
-    float top = r.y;
-    for (int i = 0; i < 3; i++)
-        r.y += ui_text(u, r, UI_TITLE, i == 0 ? UI_INK : UI_DIM, UI_CENTER, 0, lines[i]) +
+    float height = 0.0f;
+    for (int i = 0; i < NOTICE_LINES; i++)
+        height += ui_text_height(u, width, UI_LEAD, 0, notice_lines[i]) + 1.5f * UI_GAP;
+    return height;
+}
+
+static void notice_draw(struct ui *u, struct ui_rect r)
+{
+    for (int i = 0; i < NOTICE_LINES; i++)
+        r.y += ui_text(u, r, UI_LEAD, i == 0 ? UI_INK : UI_DIM, UI_CENTER, 0, notice_lines[i]) +
                1.5f * UI_GAP;
-    return r.y - top;
 }
 
 static const char *invitation(const struct view *v)
@@ -149,31 +163,35 @@ static const char *invitation(const struct view *v)
 
 void attract_draw(struct ui *u, const struct view *v)
 {
+    static const char question[] = "Which film suits your face today?";
     double seconds = (double)v->now_us * 1e-6;
     struct ui_rect r = column(u, 1000.0f), all = {0, 0, ui_width(u), ui_height(u)};
-    int per_row = tiles_per_row(r.w);
-    float drift = 10.0f * (float)sin(seconds * 0.1);
+    float heading = ui_text_height(u, r.w, UI_HUGE, 2, question);
+    float notice = notice_height(u, r.w), tiles = mood_tiles_height(r.w, 76.0f);
+    float free_room = all.h - heading - notice - tiles - 2 * ui_line_height(UI_TITLE);
+    float gap = fminf(fmaxf(free_room / 5.0f, UI_GAP), 56.0f);
+    float invite = ui_line_height(UI_TITLE) + gap;
     background_draw(u);
     wandering_circles(u, seconds);
     ui_hit(u, all, HIT_GO);
-    r.x += drift;
-    r.y = (ui_height(u) > ui_width(u) ? 0.2f : 0.1f) * ui_height(u) +
+    r.x += 10.0f * (float)sin(seconds * 0.1); /* spares the screen */
+    r.y = 0.5f * (all.h - heading - notice - tiles - 2 * gap - invite) +
           6.0f * (float)cos(seconds * 0.13);
-    r.y += ui_text(u, r, UI_HUGE, UI_INK, UI_CENTER, 2, "Which film suits your face today?") +
-           3 * UI_GAP;
-    r.y += notice_draw(u, r) + 2 * UI_GAP;
-    mood_tiles_draw(u, r, per_row, 72.0f, -1);
-    float pulse = (float)(0.5 + 0.5 * sin(seconds * 2.5));
-    struct ui_rect low = {r.x, ui_height(u) - 84.0f, r.w, 0};
-    ui_text(u, low, UI_TITLE, pulse > 0.25f ? UI_ACCENT : UI_INK, UI_CENTER, 2, invitation(v));
+    r.y += ui_text(u, r, UI_HUGE, UI_INK, UI_CENTER, 2, question) + gap;
+    notice_draw(u, r);
+    r.y += notice + gap;
+    mood_tiles_draw(u, r, 76.0f, -1);
+    r.y += tiles + gap;
+    ui_text(u, r, UI_TITLE, sin(seconds * 2.5) > -0.5 ? UI_ACCENT : UI_INK, UI_CENTER, 1,
+            invitation(v));
 }
 
 void countdown_draw(struct ui *u, const struct view *v)
 {
-    float done, side = 0.3f * fminf(ui_width(u), ui_height(u));
+    float done, side = 0.24f * fminf(ui_width(u), ui_height(u));
     char number[12];
     snprintf(number, sizeof number, "%d", session_countdown(v->session, v->now_us, &done));
-    struct ui_rect ring = {0.5f * (ui_width(u) - side), ui_height(u) - side - 96.0f, side, side};
+    struct ui_rect ring = {0.5f * (ui_width(u) - side), ui_height(u) - side - 84.0f, side, side};
     struct ui_rect all = {0, 0, ui_width(u), ui_height(u)};
     ui_fade(u, (struct ui_rect){0, 0.4f * all.h, all.w, 0.6f * all.h}, UI_NIGHT, 0.0f, 0.85f);
     ui_fill(u, ring, UI_PANEL, 0.6f, side);

@@ -42,8 +42,10 @@ void no_camera_draw(struct ui *u, const struct view *v);
 void attract_draw(struct ui *u, const struct view *v);
 void countdown_draw(struct ui *u, const struct view *v);
 void help_draw(struct ui *u);
-/* The seven moods as tiles in rows of at most `per_row`; returns the height used. */
-float mood_tiles_draw(struct ui *u, struct ui_rect r, int per_row, float height, int chosen);
+/* The seven moods as tiles of this height, in one row or, where that is too narrow, two; `chosen`
+ * (-1: none) is marked. Tall tiles are for touch and show no keys. */
+void mood_tiles_draw(struct ui *u, struct ui_rect r, float height, int chosen);
+float mood_tiles_height(float width, float tile);
 void background_draw(struct ui *u);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-#define ROW_HEIGHT 92.0f
+#define ROW_HEIGHT 88.0f /* at least; what is left over is shared out */
 #define POSTER_WIDTH 54.0f
 #define TAB_HEIGHT 34.0f
 #define FOOTER_HEIGHT 44.0f
@@ -67,6 +67,31 @@ static void chip(struct ui *u, float *x, float y, const char *key, const char *t
     *x += r.w + UI_GAP;
 }
 
+static void key_hit(struct ui *u, float *x, float y, const char *key, const char *meaning, int hit)
+{
+    float w = ui_key(u, *x, y, key, meaning);
+    ui_hit(u, (struct ui_rect){*x - 4, y - UI_GAP, w + 8, ui_key_height() + 2 * UI_GAP}, hit);
+    *x += w + 2 * UI_GAP;
+}
+
+/* "1-5 of 12" and two buttons, at the right end of r. */
+static void pages_draw(struct ui *u, const struct session *s, struct ui_rect r)
+{
+    char text[48];
+    int first = session_first_row(s), last = first + s->rows;
+    if (s->count <= s->rows)
+        return;
+    snprintf(text, sizeof text, "%d\xe2\x80\x93%d of %d", first + 1,
+             last < s->count ? last : s->count, s->count);
+    float w = ui_text_width(u, UI_SMALL, text), cap = ui_key_width(u, "\xe2\x96\xb2", "");
+    float x = r.x + r.w - w - 2 * cap - 2 * UI_GAP;
+    ui_label(u, x, r.y + 0.25f * UI_GAP, UI_SMALL, UI_DIM, text);
+    x += w + UI_GAP;
+    key_hit(u, &x, r.y, "\xe2\x96\xb2", "", HIT_PAGE_UP);
+    x -= UI_GAP;
+    key_hit(u, &x, r.y, "\xe2\x96\xbc", "", HIT_PAGE_DOWN);
+}
+
 static void origin_text(const struct view *v, char *out, size_t cap)
 {
     char mood[120];
@@ -97,6 +122,7 @@ static void header_draw(struct ui *u, const struct view *v, struct ui_rect r)
         chip(u, &x, r.y, "", "Songs", s->songs, s->songs ? -1 : HIT_TAB);
     }
     chip(u, &x, r.y, s->params.kiosk ? "" : "P", v->policy, false, HIT_POLICY);
+    pages_draw(u, s, (struct ui_rect){r.x, r.y + 0.5f * (TAB_HEIGHT - ui_key_height()), r.w, 0});
 }
 
 /* ---- rows ---- */
@@ -254,31 +280,6 @@ static void empty_draw(struct ui *u, const struct view *v, struct ui_rect r)
 
 /* ---- footer ---- */
 
-static void key_hit(struct ui *u, float *x, float y, const char *key, const char *meaning, int hit)
-{
-    float w = ui_key(u, *x, y, key, meaning);
-    ui_hit(u, (struct ui_rect){*x - 4, y - UI_GAP, w + 8, ui_key_height() + 2 * UI_GAP}, hit);
-    *x += w + 2 * UI_GAP;
-}
-
-static void pages_draw(struct ui *u, const struct view *v, struct ui_rect r)
-{
-    const struct session *s = v->session;
-    char text[48];
-    int first = session_first_row(s), last = first + s->rows;
-    if (s->count <= s->rows)
-        return;
-    snprintf(text, sizeof text, "%d\xe2\x80\x93%d of %d", first + 1,
-             last < s->count ? last : s->count, s->count);
-    float w = ui_text_width(u, UI_SMALL, text), cap = ui_key_width(u, "\xe2\x96\xb2", "");
-    float x = r.x + r.w - w - 2 * cap - 2 * UI_GAP;
-    ui_label(u, x, r.y + 0.25f * UI_GAP, UI_SMALL, UI_DIM, text);
-    x += w + UI_GAP;
-    key_hit(u, &x, r.y, "\xe2\x96\xb2", "", HIT_PAGE_UP);
-    x -= UI_GAP;
-    key_hit(u, &x, r.y, "\xe2\x96\xbc", "", HIT_PAGE_DOWN);
-}
-
 static void footer_draw(struct ui *u, const struct view *v, struct ui_rect r)
 {
     static const struct {
@@ -298,7 +299,6 @@ static void footer_draw(struct ui *u, const struct view *v, struct ui_rect r)
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
             key_hit(u, &x, r.y, keys[i].key, keys[i].meaning, keys[i].hit);
     }
-    pages_draw(u, v, r);
 }
 
 void results_draw(struct ui *u, const struct view *v)
@@ -308,11 +308,10 @@ void results_draw(struct ui *u, const struct view *v)
     ui_fill(u, panel, UI_NIGHT, 1.0f, 0);
     ui_fade(u, panel, UI_DUSK, 0.0f, 0.9f);
     header_draw(u, v, in);
-    for (int i = first; i < first + rows && i < v->session->count; i++) {
+    float row = fminf(list.h / (float)rows, 1.3f * ROW_HEIGHT);
+    for (int i = first; i < first + rows && i < v->session->count; i++, list.y += row)
         row_draw(u, v, i,
-                 (struct ui_rect){list.x - UI_GAP, list.y, list.w + 2 * UI_GAP, ROW_HEIGHT - 4.0f});
-        list.y += ROW_HEIGHT;
-    }
+                 (struct ui_rect){list.x - UI_GAP, list.y, list.w + 2 * UI_GAP, row - 4.0f});
     if (v->session->count == 0 && (v->titles->note || *v->problem))
         empty_draw(u, v, list);
     in.y += in.h - ui_key_height();

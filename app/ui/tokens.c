@@ -3,8 +3,8 @@
 
 const struct ui_font_token ui_font_tokens[UI_FONT_COUNT] = {
     [UI_TINY] = {12.0f, 0, 1.25f},  [UI_SMALL] = {14.5f, 0, 1.38f}, [UI_BODY] = {17.0f, 0, 1.42f},
-    [UI_STRONG] = {17.0f, 1, 1.3f}, [UI_TITLE] = {23.0f, 1, 1.26f}, [UI_LARGE] = {34.0f, 1, 1.2f},
-    [UI_HUGE] = {54.0f, 1, 1.12f},  [UI_GIANT] = {150.0f, 1, 1.0f},
+    [UI_STRONG] = {17.0f, 1, 1.3f}, [UI_LEAD] = {22.0f, 0, 1.36f},  [UI_TITLE] = {23.0f, 1, 1.26f},
+    [UI_LARGE] = {34.0f, 1, 1.2f},  [UI_HUGE] = {54.0f, 1, 1.12f},  [UI_GIANT] = {110.0f, 1, 1.0f},
 };
 
 const struct ui_rgb ui_rgb_tokens[UI_COLOR_COUNT] = {
@@ -20,7 +20,7 @@ const struct ui_rgb ui_rgb_tokens[UI_COLOR_COUNT] = {
 
 const char *ui_font_name(enum ui_font f)
 {
-    static const char *const names[UI_FONT_COUNT] = {"tiny",  "small", "body", "strong",
+    static const char *const names[UI_FONT_COUNT] = {"tiny",  "small", "body", "strong", "lead",
                                                      "title", "large", "huge", "giant"};
     return names[f];
 }

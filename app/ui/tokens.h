@@ -15,6 +15,7 @@ enum ui_font {
     UI_SMALL, /* second lines, hints */
     UI_BODY,
     UI_STRONG, /* body, semibold: names, titles of films */
+    UI_LEAD,   /* running text to be read from afar */
     UI_TITLE,
     UI_LARGE, /* headings of a page */
     UI_HUGE,  /* the attract page */
