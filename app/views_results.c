@@ -297,7 +297,8 @@ static void footer_draw(struct ui *u, const struct view *v, struct ui_rect r)
         chip(u, &x, r.y - 4.0f, "", "Done", true, HIT_BACK);
     } else {
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-            key_hit(u, &x, r.y, keys[i].key, keys[i].meaning, keys[i].hit);
+            if (x + ui_key_width(u, keys[i].key, keys[i].meaning) <= r.x + r.w)
+                key_hit(u, &x, r.y, keys[i].key, keys[i].meaning, keys[i].hit);
     }
 }
 
