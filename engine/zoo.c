@@ -226,7 +226,7 @@ static void best(const struct plan *p, nn_value x)
 {
     static const struct {
         int out, stride;
-    } blocks[] = {{32, 1}, {64, 2}, {128, 2}, {128, 1}, {256, 2}, {256, 1}};
+    } blocks[] = {{32, 1}, {64, 2}, {128, 2}, {128, 1}, {256, 2}};
     x = conv_norm_relu(p->g, x, scaled(p, 32), 3, 1);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         x = residual(p->g, x, scaled(p, blocks[i].out), blocks[i].stride);
@@ -248,11 +248,11 @@ static void fast(const struct plan *p, nn_value x)
 {
     static const struct {
         int out, stride;
-    } blocks[] = {{48, 1}, {48, 1}, {96, 2}, {96, 1}, {160, 2}, {160, 1}, {192, 1}};
-    x = conv_norm_relu(p->g, x, scaled(p, 24), 3, 2);
+    } blocks[] = {{64, 1}, {64, 1}, {128, 2}, {128, 1}, {128, 1}, {256, 2}, {256, 1}};
+    x = conv_norm_relu(p->g, x, scaled(p, 32), 3, 2);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         x = separable(p->g, x, scaled(p, blocks[i].out), blocks[i].stride);
-    x = excite(p->g, x, scaled(p, 192), 8);
+    x = excite(p->g, x, scaled(p, 256), 8);
     x = nn_flatten(p->g, nn_global_avgpool(p->g, x));
     two_heads(p, nn_dropout(p->g, x, 0.2f));
 }
