@@ -13,12 +13,12 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "catalog/source.h"
+#include "catalog/unpack.h"
 
 enum { BUFFER_BYTES = 2 * TABLE_ROW_MAX };
 
 struct table {
-    struct source *source;
+    struct unpack *source;
     char *path;
     char delimiter[3];
     int delimiter_len;
@@ -45,7 +45,7 @@ static int fill(struct table *t, struct err *err)
         t->end -= t->begin;
         t->begin = 0;
     }
-    int64_t n = source_read(t->source, t->buffer + t->end, BUFFER_BYTES - 1 - t->end, err);
+    int64_t n = unpack_read(t->source, t->buffer + t->end, BUFFER_BYTES - 1 - t->end, err);
     if (n < 0)
         return (int)n;
     t->end += (size_t)n;
@@ -419,7 +419,7 @@ int table_open(struct table **out, const char *path, const struct table_format *
     t->path = mem_strdup(path);
     t->quoted = format->quoted;
     t->buffer = mem_new(1, BUFFER_BYTES);
-    int rc = source_open(&t->source, path, err);
+    int rc = unpack_open(&t->source, path, err);
     if (rc == ERR_OK)
         rc = read_header(t, format, err);
     if (rc < 0) {
@@ -434,7 +434,7 @@ void table_close(struct table *t)
 {
     if (t == NULL)
         return;
-    source_close(t->source);
+    unpack_close(t->source);
     for (int i = 0; t->names != NULL && i < t->columns; i++)
         free(t->names[i]);
     free(t->names);
@@ -510,6 +510,6 @@ const struct table_bad *table_first_bad(const struct table *t, int *count)
 
 void table_progress(struct table *t, int64_t *position, int64_t *size)
 {
-    *position = source_position(t->source);
-    *size = source_size(t->source);
+    *position = unpack_position(t->source);
+    *size = unpack_size(t->source);
 }

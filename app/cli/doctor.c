@@ -77,7 +77,7 @@ static bool check_model(const struct app_options *o)
         return false;
     }
     const struct preprocess *p = classifier_preprocess(c);
-    snprintf(text, sizeof text, "%s (%d x %d)", path, p->size, p->size);
+    snprintf(text, sizeof text, "%s (%d x %d)", path, p->side, p->side);
     good("model", text);
     classifier_close(c);
     return true;

@@ -2,7 +2,7 @@
  *
  * DESIGN. A ring of CHUNKS buffers; the reader thread fills, the caller drains, one mutex guards
  * the counters (never the bytes: a chunk belongs to one side at a time). */
-#include "catalog/source.h"
+#include "catalog/unpack.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +17,7 @@
 
 enum { CHUNKS = 4, CHUNK_BYTES = 512 * 1024 };
 
-struct source {
+struct unpack {
     gzFile file;
     char *path;
     int64_t size;
@@ -36,7 +36,7 @@ struct source {
     size_t taken; /* caller: bytes already taken from the current chunk */
 };
 
-static void set_failure(struct source *s)
+static void set_failure(struct unpack *s)
 {
     int code = Z_OK;
     const char *words = gzerror(s->file, &code);
@@ -49,7 +49,7 @@ static void set_failure(struct source *s)
 }
 
 /* Returns false when the reader should stop. */
-static bool wait_for_room(struct source *s)
+static bool wait_for_room(struct unpack *s)
 {
     pthread_mutex_lock(&s->lock);
     while (!s->closing && s->filled - s->drained == CHUNKS)
@@ -59,7 +59,7 @@ static bool wait_for_room(struct source *s)
     return go;
 }
 
-static void publish(struct source *s, int length)
+static void publish(struct unpack *s, int length)
 {
     int code = Z_OK;
     gzerror(s->file, &code);
@@ -79,7 +79,7 @@ static void publish(struct source *s, int length)
 
 static void *read_ahead(void *arg)
 {
-    struct source *s = arg;
+    struct unpack *s = arg;
     int length = CHUNK_BYTES;
     while (length == CHUNK_BYTES && wait_for_room(s)) {
         length = gzread(s->file, s->chunk[s->filled % CHUNKS], CHUNK_BYTES);
@@ -88,7 +88,7 @@ static void *read_ahead(void *arg)
     return NULL;
 }
 
-static int open_file(struct source *s, struct err *err)
+static int open_file(struct unpack *s, struct err *err)
 {
     struct stat st;
     if (stat(s->path, &st) != 0)
@@ -103,9 +103,9 @@ static int open_file(struct source *s, struct err *err)
     return ERR_OK;
 }
 
-int source_open(struct source **out, const char *path, struct err *err)
+int unpack_open(struct unpack **out, const char *path, struct err *err)
 {
-    struct source *s = mem_new(1, sizeof *s);
+    struct unpack *s = mem_new(1, sizeof *s);
     s->path = mem_strdup(path);
     int rc = open_file(s, err);
     if (rc < 0)
@@ -133,7 +133,7 @@ fail_open:
 }
 
 /* Waits for the next chunk: 1 there is one, 0 end, < 0 failure. */
-static int wait_for_chunk(struct source *s, int *length, struct err *err)
+static int wait_for_chunk(struct unpack *s, int *length, struct err *err)
 {
     pthread_mutex_lock(&s->lock);
     while (s->filled == s->drained && !s->ended)
@@ -147,7 +147,7 @@ static int wait_for_chunk(struct source *s, int *length, struct err *err)
     return rc;
 }
 
-static void release_chunk(struct source *s)
+static void release_chunk(struct unpack *s)
 {
     s->taken = 0;
     pthread_mutex_lock(&s->lock);
@@ -156,7 +156,7 @@ static void release_chunk(struct source *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-int64_t source_read(struct source *s, char *to, size_t cap, struct err *err)
+int64_t unpack_read(struct unpack *s, char *to, size_t cap, struct err *err)
 {
     int length = 0;
     int rc = wait_for_chunk(s, &length, err);
@@ -171,7 +171,7 @@ int64_t source_read(struct source *s, char *to, size_t cap, struct err *err)
     return (int64_t)n;
 }
 
-int64_t source_position(struct source *s)
+int64_t unpack_position(struct unpack *s)
 {
     pthread_mutex_lock(&s->lock);
     int64_t position = s->position;
@@ -179,12 +179,12 @@ int64_t source_position(struct source *s)
     return position;
 }
 
-int64_t source_size(const struct source *s)
+int64_t unpack_size(const struct unpack *s)
 {
     return s->size;
 }
 
-void source_close(struct source *s)
+void unpack_close(struct unpack *s)
 {
     if (s == NULL)
         return;
