@@ -34,6 +34,7 @@ typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
 #include "kernels/conv16.inc"
 #define DEPTHWISE3_ROWS 1
 #include "kernels/depthwise16.inc"
+#include "kernels/winograd.inc"
 
 /* 8 sums, 2 gradient vectors. */
 #define DW_BLOCKS 1
@@ -86,4 +87,8 @@ void nn_kernels_init_avx2(struct nn_kernels *k)
     k->func = func;
     k->func_back = func_back;
     k->exp_sum = exp_sum;
+    k->winograd_weights = winograd_weights;
+    k->winograd_in = winograd_in;
+    k->winograd_mul = winograd_mul;
+    k->winograd_out = winograd_out;
 }

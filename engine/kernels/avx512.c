@@ -51,6 +51,7 @@ typedef float vf_loose __attribute__((vector_size(64), aligned(4), may_alias));
 #include "kernels/conv16.inc"
 #define DEPTHWISE3_ROWS 2
 #include "kernels/depthwise16.inc"
+#include "kernels/winograd.inc"
 
 /* 16 sums, 2 gradient vectors. */
 #define DW_BLOCKS 2
@@ -105,4 +106,8 @@ void nn_kernels_init_avx512(struct nn_kernels *k)
     k->func = func;
     k->func_back = func_back;
     k->exp_sum = exp_sum;
+    k->winograd_weights = winograd_weights;
+    k->winograd_in = winograd_in;
+    k->winograd_mul = winograd_mul;
+    k->winograd_out = winograd_out;
 }

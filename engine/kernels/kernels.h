@@ -60,6 +60,32 @@ struct nn_conv16_dw {
     int dilation_h, dilation_w;
 };
 
+/* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for convolutional
+ * neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead of 9 m^2.
+ * Work on `tiles` tiles at a time, numbered row by row from `first`:
+ *   winograd_in    v = B' x B         over ic blocks
+ *   winograd_mul   s = u v summed over input channels, for each of the (m + 2)^2 positions
+ *   winograd_out   y = clip(A' s A + bias + add), over oc blocks
+ * Errors against direct convolution, relative to the largest output: about 1e-6 (m = 2), 1e-5 (4),
+ * 1e-4 (6). */
+struct nn_winograd {
+    int m;                   /* 2, 4 or 6 */
+    int ic, oc, oh, ow;
+    int first, tiles;        /* of nn_winograd_tiles(m, oh, ow) in all */
+    const float *x;          /* padded (oh + 2) x (ow + 2); what lies past it counts as zero */
+    const float *u;          /* [(m + 2)^2][oc blocks][ic blocks][16 ic][16 oc], of winograd_weights */
+    float *v, *s;            /* scratch of nn_winograd_scratch(m, ic or oc, tiles) floats each */
+    const float *bias, *add; /* NULL: none */
+    float *y;
+    size_t x_plane, x_row, y_plane, y_row, add_plane, add_row;
+    float lo, hi;
+};
+struct nn_winograd_weights {
+    int m, oc_blocks, ic_blocks;
+    const float *w;          /* packed dense 3 x 3 weights */
+    float *u;
+};
+
 /* Packed dense weights -> those of the input gradient: in and out swapped, taps reversed,
  * [ic block][oc block][taps_h][taps_w][16 oc][16 ic]. Only the taps first + i * step are taken:
  * the input gradient of a strided convolution is one small convolution for each phase. */
@@ -188,6 +214,11 @@ struct nn_step {
     X(void, conv16_planar_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)\
     X(void, depthwise16_dw, (const struct nn_conv16_dw *c, int b0, int b1), 2e-7)                  \
     X(void, flip16, (const struct nn_flip16 *f, int i0, int i1), 0)                                \
+    /* Winograd: positions [p0, p1) of (m + 2)^2; the oc blocks of winograd_weights. */            \
+    X(void, winograd_weights, (const struct nn_winograd_weights *w, int b0, int b1), 4e-7)         \
+    X(void, winograd_in, (const struct nn_winograd *w, int b0, int b1), 2e-6)                      \
+    X(void, winograd_mul, (const struct nn_winograd *w, int p0, int p1, int b0, int b1), 2e-7)     \
+    X(void, winograd_out, (const struct nn_winograd *w, int b0, int b1), 1e-4)                     \
     /* Layout: blocks [b0, b1). */                                                                 \
     X(void, pad16, (const struct nn_pad16 *p, int b0, int b1), 0)                                  \
     X(void, crop16, (const struct nn_pad16 *p, int b0, int b1), 0)                                 \
@@ -244,6 +275,7 @@ const struct nn_kernels *nn_kernels_for(enum nn_isa isa);
 
 /* Overlays, called by cpu.c in this order. */
 void nn_kernels_init_scalar(struct nn_kernels *k);
+void nn_kernels_init_scalar_winograd(struct nn_kernels *k); /* part of init_scalar */
 void nn_kernels_init_avx2(struct nn_kernels *k);
 void nn_kernels_init_avx512(struct nn_kernels *k);
 void nn_kernels_init_neon(struct nn_kernels *k);
@@ -259,6 +291,12 @@ void nn_planar_unpack(const float *packed, int oc, int ic, int kh, int kw, float
 void nn_depthwise16_pack(const float *chw, int c, int kh, int kw, float *packed);
 void nn_depthwise16_unpack(const float *packed, int c, int kh, int kw, float *chw);
 void nn_depthwise16_flip(const struct nn_flip16 *f); /* oc_blocks blocks; ic_blocks is not used */
+
+/* winograd.c: sizes. The scratch of one position is an odd number of cache lines. */
+size_t nn_winograd_scratch(int m, int channels, int tiles);
+size_t nn_winograd_step(int channels, int tiles); /* floats from one position to the next */
+size_t nn_winograd_weights_size(int m, int oc, int ic);
+int nn_winograd_tiles(int m, int oh, int ow);
 
 /* One axis of the input gradient of a convolution with `kernel` taps, `stride` s and left padding
  * `pad` (dilation 1). Input positions s * i + phase depend on the taps first + s * t, t < taps only:

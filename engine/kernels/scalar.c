@@ -620,7 +620,39 @@ static double fma_burst(size_t n)
 void nn_kernels_init_scalar(struct nn_kernels *k)
 {
     k->isa = "scalar";
-#define NN_SET(result, name, args, tolerance) k->name = name;
-    NN_KERNELS(NN_SET)
-#undef NN_SET
+    k->conv16 = conv16;
+    k->conv16_planar = conv16_planar;
+    k->depthwise16 = depthwise16;
+    k->conv16_dw = conv16_dw;
+    k->conv16_planar_dw = conv16_planar_dw;
+    k->depthwise16_dw = depthwise16_dw;
+    k->flip16 = flip16;
+    k->pad16 = pad16;
+    k->crop16 = crop16;
+    k->c16_from_nchw = c16_from_nchw;
+    k->c16_to_nchw = c16_to_nchw;
+    k->gemm_pack_a = gemm_pack_a;
+    k->gemm_pack_b = gemm_pack_b;
+    k->gemm = gemm;
+    k->gemv = gemv;
+    k->maxpool16 = maxpool16;
+    k->maxpool16_back = maxpool16_back;
+    k->avgpool16 = avgpool16;
+    k->avgpool16_back = avgpool16_back;
+    k->affine16 = affine16;
+    k->func = func;
+    k->func_back = func_back;
+    k->clip_back = clip_back;
+    k->mul = mul;
+    k->axpby = axpby;
+    k->u8_to_f32 = u8_to_f32;
+    k->dot = dot;
+    k->max = max;
+    k->exp_sum = exp_sum;
+    k->sums16 = sums16;
+    k->step_sgd = step_sgd;
+    k->step_rmsprop = step_rmsprop;
+    k->step_adam = step_adam;
+    k->fma_burst = fma_burst;
+    nn_kernels_init_scalar_winograd(k);
 }

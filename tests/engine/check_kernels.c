@@ -305,6 +305,92 @@ static void check_depthwise16_dw(const struct nn_kernels *ref, const struct nn_k
     check_dw(DEPTHWISE, ref, k, tol);
 }
 
+static void pick_winograd(struct nn_winograd *w)
+{
+    *w = (struct nn_winograd){.m = 2 * pick(1, 3), .ic = pick(1, 40), .oc = pick(1, 90),
+                              .oh = pick(1, 13), .ow = pick(1, 20)};
+    int all = nn_winograd_tiles(w->m, w->oh, w->ow);
+    w->first = pick(0, all - 1);
+    w->tiles = pick(0, all - w->first);
+    w->x_row = (size_t)(w->ow + 2) * 16;
+    w->x_plane = w->x_row * (w->oh + 2);
+    w->y_row = (size_t)w->ow * 16;
+    w->y_plane = w->y_row * w->oh;
+    w->add_row = w->y_row;
+    w->add_plane = w->y_plane;
+    pick_clip(&w->lo, &w->hi);
+    SHAPE("m %d ic %d oc %d out %dx%d tiles %d+%d", w->m, w->ic, w->oc, w->oh, w->ow, w->first,
+          w->tiles);
+}
+
+static void check_winograd_weights(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd_weights w = {.m = 2 * pick(1, 3), .oc_blocks = pick(1, 3), .ic_blocks = pick(1, 3)};
+    size_t n = nn_winograd_weights_size(w.m, w.oc_blocks * 16, w.ic_blocks * 16);
+    w.w = input((size_t)w.oc_blocks * w.ic_blocks * 9 * 256);
+    float *want = input(n), *got = twin(want, n);
+    struct range b = pick_range(w.oc_blocks);
+    w.u = want;
+    ref->winograd_weights(&w, b.begin, b.end);
+    w.u = got;
+    k->winograd_weights(&w, b.begin, b.end);
+    if (!now.specials) /* 0 * NaN differs where a matrix holds 0 */
+        compare("u", want, got, n, tol * 9);
+}
+
+static void check_winograd_in(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    pick_winograd(&w);
+    size_t n = nn_winograd_scratch(w.m, w.ic, w.tiles);
+    w.x = input(w.x_plane * nn_blocks(w.ic));
+    float *want = input(n), *got = twin(want, n);
+    struct range b = pick_range(nn_blocks(w.ic));
+    w.v = want;
+    ref->winograd_in(&w, b.begin, b.end);
+    w.v = got;
+    k->winograd_in(&w, b.begin, b.end);
+    if (!now.specials)
+        compare("v", want, got, n, tol * 36);
+}
+
+static void check_winograd_mul(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    pick_winograd(&w);
+    size_t n = nn_winograd_scratch(w.m, w.oc, w.tiles);
+    int positions = (w.m + 2) * (w.m + 2);
+    w.v = input(nn_winograd_scratch(w.m, w.ic, w.tiles));
+    w.u = input(nn_winograd_weights_size(w.m, w.oc, w.ic));
+    float *want = input(n), *got = twin(want, n);
+    struct range p = pick_range(positions), b = pick_range(nn_blocks(w.oc));
+    w.s = want;
+    ref->winograd_mul(&w, p.begin, p.end, b.begin, b.end);
+    w.s = got;
+    k->winograd_mul(&w, p.begin, p.end, b.begin, b.end);
+    compare("s", want, got, n, tol * (w.ic + 1));
+}
+
+static void check_winograd_out(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    pick_winograd(&w);
+    size_t n = w.y_plane * nn_blocks(w.oc);
+    w.s = input(nn_winograd_scratch(w.m, w.oc, w.tiles));
+    w.bias = pick(0, 1) ? input((size_t)nn_blocks(w.oc) * 16) : NULL;
+    w.add = pick(0, 1) ? input(n) : NULL;
+    float *want = input(n), *got = twin(want, n);
+    struct range b = pick_range(nn_blocks(w.oc));
+    w.y = want;
+    ref->winograd_out(&w, b.begin, b.end);
+    w.y = got;
+    k->winograd_out(&w, b.begin, b.end);
+    if (!now.specials)
+        compare("y", want, got, n, tol * (w.m == 6 ? 16 : 1));
+}
+
+/* --- layout and weights ------------------------------------------------------------------ */
+
 static void check_flip16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
 {
     struct nn_flip16 f = {.oc_blocks = pick(1, 3), .ic_blocks = pick(1, 3), .kh = pick(1, 5),
@@ -322,8 +408,6 @@ static void check_flip16(const struct nn_kernels *ref, const struct nn_kernels *
     k->flip16(&f, i.begin, i.end);
     compare("out", want, got, n, tol);
 }
-
-/* --- layout ------------------------------------------------------------------------------ */
 
 static void check_border(const struct nn_kernels *ref, const struct nn_kernels *k, double tol, bool pad)
 {
@@ -937,6 +1021,50 @@ static void bench_conv_layer(const struct nn_kernels *k, const char *slot, enum 
     mem_free_aligned(y);
 }
 
+/* Input, product and output for all tiles in chunks whose scratch fits the second-level cache. */
+static void run_winograd(const struct bench *b)
+{
+    struct nn_winograd w = *(const struct nn_winograd *)b->args;
+    int chunk = w.tiles;
+    for (w.first = 0; w.first < b->rows; w.first += chunk) {
+        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
+        b->k->winograd_in(&w, 0, b->planes);
+        b->k->winograd_mul(&w, 0, (w.m + 2) * (w.m + 2), 0, b->blocks);
+        b->k->winograd_out(&w, 0, b->blocks);
+    }
+}
+
+static void bench_winograd(const struct nn_kernels *k, int m, struct layer l)
+{
+    struct nn_winograd w = {.m = m, .ic = l.ic, .oc = l.oc, .oh = l.out, .ow = l.out, .hi = INFINITY};
+    int all = nn_winograd_tiles(m, l.out, l.out), side = m + 2;
+    int fit = 480 * 1024 / (side * side * (l.ic + l.oc) * 4);
+    int chunks = ceil_div(all, fit < 12 ? 12 : fit);
+    w.tiles = ceil_div(all, chunks);
+    w.x_row = (size_t)(l.out + 2) * 16;
+    w.x_plane = w.x_row * (l.out + 2);
+    w.y_row = (size_t)l.out * 16;
+    w.y_plane = w.y_row * l.out;
+    float *x = bench_room(w.x_plane * nn_blocks(l.ic)), *y = bench_room(w.y_plane * nn_blocks(l.oc));
+    float *u = bench_room(nn_winograd_weights_size(m, l.oc, l.ic));
+    w.x = x;
+    w.u = u;
+    w.y = y;
+    w.v = bench_room(nn_winograd_scratch(m, l.ic, w.tiles));
+    w.s = bench_room(nn_winograd_scratch(m, l.oc, w.tiles));
+    struct bench b = {.k = k, .run = run_winograd, .args = &w, .blocks = nn_blocks(l.oc),
+                      .planes = nn_blocks(l.ic), .rows = all,
+                      .flops = 2.0 * 9 * l.ic * l.oc * l.out * l.out};
+    char shape[64];
+    snprintf(shape, sizeof shape, "F(%d,3) %d->%d %dx%d, %d tiles", m, l.ic, l.oc, l.out, l.out, w.tiles);
+    bench_print("winograd", shape, &b);
+    mem_free_aligned(x);
+    mem_free_aligned(y);
+    mem_free_aligned(u);
+    mem_free_aligned(w.v);
+    mem_free_aligned(w.s);
+}
+
 static void run_gemm(const struct bench *b)
 {
     b->k->gemm(b->args, 0, b->blocks, 0, b->planes);
@@ -977,6 +1105,10 @@ static const struct layer depthwise_layers[] = {
     {16, 16, 44, 3, 1}, {32, 32, 112, 3, 1}, {128, 128, 56, 3, 1}, {128, 128, 28, 3, 2},
     {256, 256, 28, 3, 1}, {512, 512, 14, 3, 1}, {1024, 1024, 7, 3, 1}, {64, 64, 6, 3, 1}};
 
+static const struct layer winograd_layers[] = {
+    {32, 32, 48, 3, 1},   {64, 64, 48, 3, 1},   {32, 64, 44, 3, 1},   {64, 64, 24, 3, 1},
+    {64, 128, 20, 3, 1},  {128, 128, 12, 3, 1}, {128, 128, 8, 3, 1},  {128, 128, 24, 3, 1},
+    {256, 256, 6, 3, 1},  {256, 256, 12, 3, 1}, {512, 512, 3, 3, 1},  {512, 512, 6, 3, 1}};
 static const int matrices[][3] = {{1, 1000, 4608}, {1, 1024, 2048}, {1, 7, 1000}, {1, 128, 128},
                                   {64, 1000, 4608}, {64, 4608, 1000}, {1000, 4608, 64}, {64, 7, 1000},
                                   {256, 256, 256}, {1024, 1024, 1024}};
@@ -995,6 +1127,9 @@ static void bench_all(const struct nn_kernels *k, const char *only)
     BENCH_LAYERS(k, only, "conv16_dw", DENSE, true, dense_layers)
     BENCH_LAYERS(k, only, "conv16_planar_dw", PLANAR, true, planar_layers)
     BENCH_LAYERS(k, only, "depthwise16_dw", DEPTHWISE, true, depthwise_layers)
+    for (size_t i = 0; i < sizeof winograd_layers / sizeof *winograd_layers * 3; i++)
+        if (only == NULL || strcmp(only, "winograd") == 0)
+            bench_winograd(k, (int)(i % 3 + 1) * 2, winograd_layers[i / 3]);
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         if (only == NULL || strcmp(only, matrices[i][0] > 1 ? "gemm" : "gemv") == 0)
             bench_matrix(k, matrices[i][0], matrices[i][1], matrices[i][2]);
