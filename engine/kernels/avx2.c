@@ -34,12 +34,12 @@ typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
 #include "kernels/conv16.inc"
 #define DEPTHWISE3_ROWS 1
 #include "kernels/depthwise16.inc"
-#include "kernels/winograd.inc"
 
 /* 8 sums, 2 gradient vectors. */
 #define DW_BLOCKS 1
 #define DW_LANES 4
 #include "kernels/dw16.inc"
+#include "kernels/winograd.inc"
 
 /* 12 sums. */
 #define GEMM_BLOCKS 1
@@ -91,4 +91,7 @@ void nn_kernels_init_avx2(struct nn_kernels *k)
     k->winograd_in = winograd_in;
     k->winograd_mul = winograd_mul;
     k->winograd_out = winograd_out;
+    k->winograd_dy = winograd_dy;
+    k->winograd_dw = winograd_dw;
+    k->winograd_weights_back = winograd_weights_back;
 }

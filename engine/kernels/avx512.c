@@ -51,12 +51,12 @@ typedef float vf_loose __attribute__((vector_size(64), aligned(4), may_alias));
 #include "kernels/conv16.inc"
 #define DEPTHWISE3_ROWS 2
 #include "kernels/depthwise16.inc"
-#include "kernels/winograd.inc"
 
 /* 16 sums, 2 gradient vectors. */
 #define DW_BLOCKS 2
 #define DW_LANES 8
 #include "kernels/dw16.inc"
+#include "kernels/winograd.inc"
 
 /* 24 sums. */
 #define GEMM_BLOCKS 2
@@ -110,4 +110,7 @@ void nn_kernels_init_avx512(struct nn_kernels *k)
     k->winograd_in = winograd_in;
     k->winograd_mul = winograd_mul;
     k->winograd_out = winograd_out;
+    k->winograd_dy = winograd_dy;
+    k->winograd_dw = winograd_dw;
+    k->winograd_weights_back = winograd_weights_back;
 }

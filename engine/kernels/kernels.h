@@ -61,28 +61,32 @@ struct nn_conv16_dw {
 };
 
 /* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for convolutional
- * neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead of 9 m^2.
- * Work on `tiles` tiles at a time, numbered row by row from `first`:
+ * neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead of 9 m^2. Work
+ * goes on `tiles` tiles at a time, numbered from `first` row by row and image by image:
  *   winograd_in    v = B' x B         over ic blocks
  *   winograd_mul   s = u v summed over input channels, for each of the (m + 2)^2 positions
  *   winograd_out   y = clip(A' s A + bias + add), over oc blocks
  * Errors against direct convolution, relative to the largest output: about 1e-6 (m = 2), 1e-5 (4),
- * 1e-4 (6). */
+ * 1e-4 (6). The weight gradient takes the same way back (clear u before the first chunk, add to the
+ * gradient after the last; the more tiles in a chunk the better, 100 are good):
+ *   winograd_in    v                                          winograd_dy   s = A y A', y holds dy
+ *   winograd_dw    u += s v summed over the tiles             winograd_weights_back  w += G' u G
+ * The input gradient is a forward pass with the flipped weights. */
 struct nn_winograd {
     int m;                   /* 2, 4 or 6 */
     int ic, oc, oh, ow;
-    int first, tiles;        /* of nn_winograd_tiles(m, oh, ow) in all */
+    int first, tiles;        /* of images * nn_winograd_tiles(m, oh, ow) in all */
     const float *x;          /* padded (oh + 2) x (ow + 2); what lies past it counts as zero */
-    const float *u;          /* [(m + 2)^2][oc blocks][ic blocks][16 ic][16 oc], of winograd_weights */
-    float *v, *s;            /* scratch of nn_winograd_scratch(m, ic or oc, tiles) floats each */
+    float *u;                /* [(m + 2)^2][oc blocks][ic blocks][16 ic][16 oc]; only dw writes it */
+    float *v, *s;            /* scratch: nn_winograd_scratch(m, ic, tiles) and (m, oc, tiles) floats */
     const float *bias, *add; /* NULL: none */
-    float *y;
-    size_t x_plane, x_row, y_plane, y_row, add_plane, add_row;
+    float *y;                /* only out writes it */
+    size_t x_image, x_plane, x_row, y_image, y_plane, y_row, add_image, add_plane, add_row;
     float lo, hi;
 };
 struct nn_winograd_weights {
     int m, oc_blocks, ic_blocks;
-    const float *w;          /* packed dense 3 x 3 weights */
+    float *w;                /* packed dense 3 x 3 weights; only weights_back writes them */
     float *u;
 };
 
@@ -216,9 +220,12 @@ struct nn_step {
     X(void, flip16, (const struct nn_flip16 *f, int i0, int i1), 0)                                \
     /* Winograd: positions [p0, p1) of (m + 2)^2; the oc blocks of winograd_weights. */            \
     X(void, winograd_weights, (const struct nn_winograd_weights *w, int b0, int b1), 4e-7)         \
+    X(void, winograd_weights_back, (const struct nn_winograd_weights *w, int b0, int b1), 2e-6)    \
     X(void, winograd_in, (const struct nn_winograd *w, int b0, int b1), 2e-6)                      \
     X(void, winograd_mul, (const struct nn_winograd *w, int p0, int p1, int b0, int b1), 2e-7)     \
     X(void, winograd_out, (const struct nn_winograd *w, int b0, int b1), 1e-4)                     \
+    X(void, winograd_dy, (const struct nn_winograd *w, int b0, int b1), 1e-4)                      \
+    X(void, winograd_dw, (const struct nn_winograd *w, int p0, int p1), 2e-7)                      \
     /* Layout: blocks [b0, b1). */                                                                 \
     X(void, pad16, (const struct nn_pad16 *p, int b0, int b1), 0)                                  \
     X(void, crop16, (const struct nn_pad16 *p, int b0, int b1), 0)                                 \
@@ -296,7 +303,10 @@ void nn_depthwise16_flip(const struct nn_flip16 *f); /* oc_blocks blocks; ic_blo
 size_t nn_winograd_scratch(int m, int channels, int tiles);
 size_t nn_winograd_step(int channels, int tiles); /* floats from one position to the next */
 size_t nn_winograd_weights_size(int m, int oc, int ic);
-int nn_winograd_tiles(int m, int oh, int ow);
+int nn_winograd_tiles(int m, int oh, int ow); /* of one image */
+/* How many of `all` tiles to take at a time so that the scratch of a forward pass stays in the
+ * second-level cache; chunks come out even. */
+int nn_winograd_chunk(int m, int ic, int oc, int all);
 
 /* One axis of the input gradient of a convolution with `kernel` taps, `stride` s and left padding
  * `pad` (dilation 1). Input positions s * i + phase depend on the taps first + s * t, t < taps only:

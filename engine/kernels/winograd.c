@@ -7,9 +7,9 @@ enum { SIDE_MAX = 8 }; /* m + 2 of the largest tile */
 
 /* The transforms of F(m, 3) for the points 0, 1, -1 (, 2, -2 (, 1/2, -1/2)) and infinity. */
 struct transforms {
-    double in[SIDE_MAX][SIDE_MAX];  /* B' : input tile */
-    double weights[SIDE_MAX][3];    /* G : kernel */
-    double out[SIDE_MAX][SIDE_MAX]; /* A' : output tile, m rows */
+    double in[SIDE_MAX][SIDE_MAX];      /* B' : input tile */
+    double weights[SIDE_MAX][SIDE_MAX]; /* G : kernel, 3 columns */
+    double out[SIDE_MAX][SIDE_MAX];     /* A' : output tile, m rows */
 };
 
 static const struct transforms f2 = {
@@ -81,78 +81,137 @@ int nn_winograd_tiles(int m, int oh, int ow)
     return ((oh + m - 1) / m) * ((ow + m - 1) / m);
 }
 
-/* to = left * from * right' for matrices of at most SIDE_MAX rows and columns. */
-static void sandwich(const double left[][SIDE_MAX], int rows, const double *from, int side, double *to)
+int nn_winograd_chunk(int m, int ic, int oc, int all)
+{
+    enum { CACHE = 480 * 1024, LEAST = 12 }; /* bytes; tiles that fill a register tile */
+    int bytes = (m + 2) * (m + 2) * 16 * (nn_blocks(ic) + nn_blocks(oc)) * (int)sizeof(float);
+    int fit = CACHE / bytes > LEAST ? CACHE / bytes : LEAST;
+    int chunks = (all + fit - 1) / fit;
+    return chunks > 0 ? (all + chunks - 1) / chunks : 0;
+}
+
+typedef const double (*matrix)[SIDE_MAX];
+
+/* to = t * from * t' (or with t', `transposed`), from `side` x `side` to `rows` x `rows`. */
+static void sandwich(matrix t, bool transposed, int rows, int side, const double *from, double *to)
 {
     double half[SIDE_MAX * SIDE_MAX];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < side; j++) {
             half[i * side + j] = 0;
             for (int k = 0; k < side; k++)
-                half[i * side + j] += left[i][k] * from[k * side + j];
+                half[i * side + j] += (transposed ? t[k][i] : t[i][k]) * from[k * side + j];
         }
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < rows; j++) {
             to[i * rows + j] = 0;
             for (int k = 0; k < side; k++)
-                to[i * rows + j] += half[i * side + k] * left[j][k];
+                to[i * rows + j] += half[i * side + k] * (transposed ? t[k][j] : t[j][k]);
         }
 }
 
-/* One kernel (9 values, 256 floats apart) -> (m + 2)^2 values, `step` floats apart. */
-static void weights_one(int m, const float *w, float *u, size_t step)
+/* count values, `step` floats apart, out of memory. */
+static void gather(const float *p, size_t step, int count, double *to)
 {
-    const struct transforms *t = transforms_of(m);
-    for (int i = 0; i < m + 2; i++)
-        for (int j = 0; j < m + 2; j++) {
-            double sum = 0;
-            for (int a = 0; a < 3; a++)
-                for (int b = 0; b < 3; b++)
-                    sum += t->weights[i][a] * (double)w[(a * 3 + b) * 256] * t->weights[j][b];
-            u[(size_t)(i * (m + 2) + j) * step] = (float)sum;
-        }
+    for (int i = 0; i < count; i++)
+        to[i] = (double)p[(size_t)i * step];
 }
 
 static void winograd_weights(const struct nn_winograd_weights *w, int b0, int b1)
 {
     const size_t pairs = (size_t)w->oc_blocks * w->ic_blocks;
+    const int side = w->m + 2;
+    double k[9], u[SIDE_MAX * SIDE_MAX];
     for (size_t pair = (size_t)b0 * w->ic_blocks; pair < (size_t)b1 * w->ic_blocks; pair++)
-        for (int i = 0; i < 256; i++)
-            weights_one(w->m, w->w + pair * 9 * 256 + i, w->u + pair * 256 + i, pairs * 256);
+        for (int l = 0; l < 256; l++) {
+            gather(w->w + pair * 9 * 256 + l, 256, 9, k);
+            sandwich(transforms_of(w->m)->weights, false, side, 3, k, u);
+            for (int i = 0; i < side * side; i++)
+                w->u[(i * pairs + pair) * 256 + l] = (float)u[i];
+        }
 }
 
-/* Where tile t of the image starts. */
-static void tile_at(const struct nn_winograd *w, int t, int *row, int *col)
+static void winograd_weights_back(const struct nn_winograd_weights *w, int b0, int b1)
 {
-    int across = (w->ow + w->m - 1) / w->m;
-    *row = (w->first + t) / across * w->m;
-    *col = (w->first + t) % across * w->m;
+    const size_t pairs = (size_t)w->oc_blocks * w->ic_blocks;
+    const int side = w->m + 2;
+    double k[9], u[SIDE_MAX * SIDE_MAX];
+    for (size_t pair = (size_t)b0 * w->ic_blocks; pair < (size_t)b1 * w->ic_blocks; pair++)
+        for (int l = 0; l < 256; l++) {
+            gather(w->u + pair * 256 + l, pairs * 256, side * side, u);
+            sandwich(transforms_of(w->m)->weights, true, 3, side, u, k);
+            for (int i = 0; i < 9; i++)
+                w->w[(pair * 9 + i) * 256 + l] += (float)k[i];
+        }
+}
+
+/* Tile t: its image and where its outputs start. */
+struct place {
+    int image, row, col;
+};
+
+static struct place place_of(const struct nn_winograd *w, int t)
+{
+    int across = (w->ow + w->m - 1) / w->m, all = nn_winograd_tiles(w->m, w->oh, w->ow);
+    int at = (w->first + t) % all;
+    return (struct place){(w->first + t) / all, at / across * w->m, at % across * w->m};
+}
+
+/* A side x side piece of one channel of a h x w image; zero past its end. */
+static void piece(const float *plane, size_t row_step, int h, int width, struct place p, int side,
+                  double *to)
+{
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++)
+            to[i * side + j] = p.row + i < h && p.col + j < width
+                                   ? (double)plane[(size_t)(p.row + i) * row_step +
+                                                   (size_t)(p.col + j) * 16]
+                                   : 0;
 }
 
 static void in_one(const struct nn_winograd *w, int b, int t, int l)
 {
     const int side = w->m + 2;
-    double d[SIDE_MAX * SIDE_MAX] = {0}, v[SIDE_MAX * SIDE_MAX];
-    int row, col;
-    tile_at(w, t, &row, &col);
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++)
-            d[i * side + j] = row + i < w->oh + 2 && col + j < w->ow + 2
-                                  ? (double)w->x[b * w->x_plane + (size_t)(row + i) * w->x_row +
-                                                 (size_t)(col + j) * 16 + l]
-                                  : 0;
-    sandwich(transforms_of(w->m)->in, side, d, side, v);
+    struct place p = place_of(w, t);
+    double d[SIDE_MAX * SIDE_MAX], v[SIDE_MAX * SIDE_MAX];
+    piece(w->x + p.image * w->x_image + b * w->x_plane + l, w->x_row, w->oh + 2, w->ow + 2, p, side,
+          d);
+    sandwich(transforms_of(w->m)->in, false, side, side, d, v);
     for (int i = 0; i < side * side; i++)
         w->v[i * nn_winograd_step(w->ic, w->tiles) + ((size_t)b * w->tiles + t) * 16 + l] =
             (float)v[i];
 }
 
-static void winograd_in(const struct nn_winograd *w, int b0, int b1)
+static void dy_one(const struct nn_winograd *w, int b, int t, int l)
+{
+    const int side = w->m + 2;
+    struct place p = place_of(w, t);
+    double d[SIDE_MAX * SIDE_MAX], s[SIDE_MAX * SIDE_MAX];
+    piece(w->y + p.image * w->y_image + b * w->y_plane + l, w->y_row, w->oh, w->ow, p, w->m, d);
+    sandwich(transforms_of(w->m)->out, true, side, w->m, d, s);
+    for (int i = 0; i < side * side; i++)
+        w->s[i * nn_winograd_step(w->oc, w->tiles) + ((size_t)b * w->tiles + t) * 16 + l] =
+            (float)s[i];
+}
+
+typedef void lane_fn(const struct nn_winograd *w, int b, int t, int l);
+
+static void each_lane(const struct nn_winograd *w, int b0, int b1, lane_fn *fn)
 {
     for (int b = b0; b < b1; b++)
         for (int t = 0; t < w->tiles; t++)
             for (int l = 0; l < 16; l++)
-                in_one(w, b, t, l);
+                fn(w, b, t, l);
+}
+
+static void winograd_in(const struct nn_winograd *w, int b0, int b1)
+{
+    each_lane(w, b0, b1, in_one);
+}
+
+static void winograd_dy(const struct nn_winograd *w, int b0, int b1)
+{
+    each_lane(w, b0, b1, dy_one);
 }
 
 static float mul_one(const struct nn_winograd *w, int position, int b, int t, int l)
@@ -179,32 +238,48 @@ static void winograd_mul(const struct nn_winograd *w, int p0, int p1, int b0, in
 static void out_one(const struct nn_winograd *w, int b, int t, int l)
 {
     const int side = w->m + 2;
+    struct place p = place_of(w, t);
     double s[SIDE_MAX * SIDE_MAX], y[SIDE_MAX * SIDE_MAX];
-    int row, col;
-    tile_at(w, t, &row, &col);
-    for (int i = 0; i < side * side; i++)
-        s[i] = (double)w->s[i * nn_winograd_step(w->oc, w->tiles) +
-                            ((size_t)b * w->tiles + t) * 16 + l];
-    sandwich(transforms_of(w->m)->out, w->m, s, side, y);
-    for (int i = 0; i < w->m && row + i < w->oh; i++)
-        for (int j = 0; j < w->m && col + j < w->ow; j++) {
+    gather(w->s + ((size_t)b * w->tiles + t) * 16 + l, nn_winograd_step(w->oc, w->tiles),
+           side * side, s);
+    sandwich(transforms_of(w->m)->out, false, w->m, side, s, y);
+    for (int i = 0; i < w->m && p.row + i < w->oh; i++)
+        for (int j = 0; j < w->m && p.col + j < w->ow; j++) {
+            size_t row = (size_t)(p.row + i), col = (size_t)(p.col + j) * 16 + l;
             float v = (float)y[i * w->m + j];
             if (w->bias != NULL)
                 v += w->bias[b * 16 + l];
             if (w->add != NULL)
-                v += w->add[b * w->add_plane + (size_t)(row + i) * w->add_row +
-                            (size_t)(col + j) * 16 + l];
-            w->y[b * w->y_plane + (size_t)(row + i) * w->y_row + (size_t)(col + j) * 16 + l] =
+                v += w->add[p.image * w->add_image + b * w->add_plane + row * w->add_row + col];
+            w->y[p.image * w->y_image + b * w->y_plane + row * w->y_row + col] =
                 v < w->lo ? w->lo : v > w->hi ? w->hi : v;
         }
 }
 
 static void winograd_out(const struct nn_winograd *w, int b0, int b1)
 {
-    for (int b = b0; b < b1; b++)
-        for (int t = 0; t < w->tiles; t++)
+    each_lane(w, b0, b1, out_one);
+}
+
+/* One 16 x 16 block of one position. */
+static void dw_block(const struct nn_winograd *w, const float *v, const float *s, int rows, float *u)
+{
+    for (int t = 0; t < w->tiles; t++)
+        for (int i = 0; i < rows; i++)
             for (int l = 0; l < 16; l++)
-                out_one(w, b, t, l);
+                u[i * 16 + l] += v[(size_t)t * 16 + i] * s[(size_t)t * 16 + l];
+}
+
+static void winograd_dw(const struct nn_winograd *w, int p0, int p1)
+{
+    const int ob = nn_blocks(w->oc), ib = nn_blocks(w->ic);
+    for (int p = p0; p < p1; p++)
+        for (int o = 0; o < ob; o++)
+            for (int i = 0; i < ib; i++)
+                dw_block(w, w->v + p * nn_winograd_step(w->ic, w->tiles) + (size_t)i * w->tiles * 16,
+                         w->s + p * nn_winograd_step(w->oc, w->tiles) + (size_t)o * w->tiles * 16,
+                         w->ic - i * 16 < 16 ? w->ic - i * 16 : 16,
+                         w->u + (((size_t)p * ob + o) * ib + i) * 256);
 }
 
 void nn_kernels_init_scalar_winograd(struct nn_kernels *k)
@@ -213,4 +288,7 @@ void nn_kernels_init_scalar_winograd(struct nn_kernels *k)
     k->winograd_in = winograd_in;
     k->winograd_mul = winograd_mul;
     k->winograd_out = winograd_out;
+    k->winograd_dy = winograd_dy;
+    k->winograd_dw = winograd_dw;
+    k->winograd_weights_back = winograd_weights_back;
 }

@@ -305,53 +305,90 @@ static void check_depthwise16_dw(const struct nn_kernels *ref, const struct nn_k
     check_dw(DEPTHWISE, ref, k, tol);
 }
 
-static void pick_winograd(struct nn_winograd *w)
+/* A random chunk of the tiles of one or two images; returns how many images. */
+static int pick_winograd(struct nn_winograd *w)
 {
+    int images = pick(1, 2);
     *w = (struct nn_winograd){.m = 2 * pick(1, 3), .ic = pick(1, 40), .oc = pick(1, 90),
                               .oh = pick(1, 13), .ow = pick(1, 20)};
-    int all = nn_winograd_tiles(w->m, w->oh, w->ow);
+    int all = images * nn_winograd_tiles(w->m, w->oh, w->ow);
     w->first = pick(0, all - 1);
     w->tiles = pick(0, all - w->first);
     w->x_row = (size_t)(w->ow + 2) * 16;
     w->x_plane = w->x_row * (w->oh + 2);
-    w->y_row = (size_t)w->ow * 16;
-    w->y_plane = w->y_row * w->oh;
-    w->add_row = w->y_row;
-    w->add_plane = w->y_plane;
+    w->x_image = w->x_plane * nn_blocks(w->ic);
+    w->y_row = w->add_row = (size_t)w->ow * 16;
+    w->y_plane = w->add_plane = w->y_row * w->oh;
+    w->y_image = w->add_image = w->y_plane * nn_blocks(w->oc);
     pick_clip(&w->lo, &w->hi);
     SHAPE("m %d ic %d oc %d out %dx%d tiles %d+%d", w->m, w->ic, w->oc, w->oh, w->ow, w->first,
           w->tiles);
+    return images;
+}
+
+/* Transforms are compared without NaN: 0 * NaN differs where a matrix holds 0. */
+static void compare_transform(const char *what, const float *want, const float *got, size_t n,
+                              double tolerance)
+{
+    if (!now.specials)
+        compare(what, want, got, n, tolerance);
+}
+
+static void check_win_weights(const struct nn_kernels *ref, const struct nn_kernels *k, double tol,
+                              bool back)
+{
+    struct nn_winograd_weights w = {.m = 2 * pick(1, 3), .oc_blocks = pick(1, 3), .ic_blocks = pick(1, 3)};
+    size_t nw = (size_t)w.oc_blocks * w.ic_blocks * 9 * 256;
+    size_t nu = nn_winograd_weights_size(w.m, w.oc_blocks * 16, w.ic_blocks * 16);
+    w.w = input(nw);
+    w.u = input(nu);
+    float *want = back ? w.w : w.u, *got = twin(want, back ? nw : nu);
+    struct range b = pick_range(w.oc_blocks);
+    (back ? ref->winograd_weights_back : ref->winograd_weights)(&w, b.begin, b.end);
+    *(back ? &w.w : &w.u) = got;
+    (back ? k->winograd_weights_back : k->winograd_weights)(&w, b.begin, b.end);
+    compare_transform("weights", want, got, back ? nw : nu, tol * 9);
 }
 
 static void check_winograd_weights(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
 {
-    struct nn_winograd_weights w = {.m = 2 * pick(1, 3), .oc_blocks = pick(1, 3), .ic_blocks = pick(1, 3)};
-    size_t n = nn_winograd_weights_size(w.m, w.oc_blocks * 16, w.ic_blocks * 16);
-    w.w = input((size_t)w.oc_blocks * w.ic_blocks * 9 * 256);
-    float *want = input(n), *got = twin(want, n);
-    struct range b = pick_range(w.oc_blocks);
-    w.u = want;
-    ref->winograd_weights(&w, b.begin, b.end);
-    w.u = got;
-    k->winograd_weights(&w, b.begin, b.end);
-    if (!now.specials) /* 0 * NaN differs where a matrix holds 0 */
-        compare("u", want, got, n, tol * 9);
+    check_win_weights(ref, k, tol, false);
+}
+
+static void check_winograd_weights_back(const struct nn_kernels *ref, const struct nn_kernels *k,
+                                        double tol)
+{
+    check_win_weights(ref, k, tol, true);
 }
 
 static void check_winograd_in(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
 {
     struct nn_winograd w;
-    pick_winograd(&w);
+    int images = pick_winograd(&w);
     size_t n = nn_winograd_scratch(w.m, w.ic, w.tiles);
-    w.x = input(w.x_plane * nn_blocks(w.ic));
+    w.x = input(w.x_image * images);
     float *want = input(n), *got = twin(want, n);
     struct range b = pick_range(nn_blocks(w.ic));
     w.v = want;
     ref->winograd_in(&w, b.begin, b.end);
     w.v = got;
     k->winograd_in(&w, b.begin, b.end);
-    if (!now.specials)
-        compare("v", want, got, n, tol * 36);
+    compare_transform("v", want, got, n, tol * 36);
+}
+
+static void check_winograd_dy(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    int images = pick_winograd(&w);
+    size_t n = nn_winograd_scratch(w.m, w.oc, w.tiles);
+    w.y = input(w.y_image * images);
+    float *want = input(n), *got = twin(want, n);
+    struct range b = pick_range(nn_blocks(w.oc));
+    w.s = want;
+    ref->winograd_dy(&w, b.begin, b.end);
+    w.s = got;
+    k->winograd_dy(&w, b.begin, b.end);
+    compare_transform("s", want, got, n, tol * (w.m == 6 ? 16 : 1));
 }
 
 static void check_winograd_mul(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
@@ -371,11 +408,28 @@ static void check_winograd_mul(const struct nn_kernels *ref, const struct nn_ker
     compare("s", want, got, n, tol * (w.ic + 1));
 }
 
-static void check_winograd_out(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+static void check_winograd_dw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
 {
     struct nn_winograd w;
     pick_winograd(&w);
-    size_t n = w.y_plane * nn_blocks(w.oc);
+    w.ic = nn_blocks(w.ic) * 16; /* rows of unused lanes are not specified */
+    size_t n = nn_winograd_weights_size(w.m, w.oc, w.ic);
+    w.v = input(nn_winograd_scratch(w.m, w.ic, w.tiles));
+    w.s = input(nn_winograd_scratch(w.m, w.oc, w.tiles));
+    float *want = input(n), *got = twin(want, n);
+    struct range p = pick_range((w.m + 2) * (w.m + 2));
+    w.u = want;
+    ref->winograd_dw(&w, p.begin, p.end);
+    w.u = got;
+    k->winograd_dw(&w, p.begin, p.end);
+    compare("u", want, got, n, tol * (w.tiles + 1));
+}
+
+static void check_winograd_out(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    int images = pick_winograd(&w);
+    size_t n = w.y_image * images;
     w.s = input(nn_winograd_scratch(w.m, w.oc, w.tiles));
     w.bias = pick(0, 1) ? input((size_t)nn_blocks(w.oc) * 16) : NULL;
     w.add = pick(0, 1) ? input(n) : NULL;
@@ -385,8 +439,7 @@ static void check_winograd_out(const struct nn_kernels *ref, const struct nn_ker
     ref->winograd_out(&w, b.begin, b.end);
     w.y = got;
     k->winograd_out(&w, b.begin, b.end);
-    if (!now.specials)
-        compare("y", want, got, n, tol * (w.m == 6 ? 16 : 1));
+    compare_transform("y", want, got, n, tol * (w.m == 6 ? 16 : 1));
 }
 
 /* --- layout and weights ------------------------------------------------------------------ */
@@ -1021,7 +1074,7 @@ static void bench_conv_layer(const struct nn_kernels *k, const char *slot, enum 
     mem_free_aligned(y);
 }
 
-/* Input, product and output for all tiles in chunks whose scratch fits the second-level cache. */
+/* Input, product and output for all tiles, a chunk at a time. */
 static void run_winograd(const struct bench *b)
 {
     struct nn_winograd w = *(const struct nn_winograd *)b->args;
@@ -1034,33 +1087,50 @@ static void run_winograd(const struct bench *b)
     }
 }
 
-static void bench_winograd(const struct nn_kernels *k, int m, struct layer l)
+/* The whole weight gradient, clearing and collecting included. */
+static void run_winograd_dw(const struct bench *b)
 {
+    struct nn_winograd w = *(const struct nn_winograd *)b->args;
+    int chunk = w.tiles, positions = (w.m + 2) * (w.m + 2);
+    struct nn_winograd_weights collect = {w.m, b->blocks, b->planes, NULL, w.u};
+    collect.w = w.u + nn_winograd_weights_size(w.m, w.oc, w.ic);
+    memset(w.u, 0, nn_winograd_weights_size(w.m, w.oc, w.ic) * sizeof *w.u);
+    for (w.first = 0; w.first < b->rows; w.first += chunk) {
+        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
+        b->k->winograd_in(&w, 0, b->planes);
+        b->k->winograd_dy(&w, 0, b->blocks);
+        b->k->winograd_dw(&w, 0, positions);
+    }
+    b->k->winograd_weights_back(&collect, 0, b->blocks);
+}
+
+static void bench_winograd(const struct nn_kernels *k, int m, struct layer l, bool gradient)
+{
+    enum { IMAGES = 16, CHUNK = 144 };
     struct nn_winograd w = {.m = m, .ic = l.ic, .oc = l.oc, .oh = l.out, .ow = l.out, .hi = INFINITY};
-    int all = nn_winograd_tiles(m, l.out, l.out), side = m + 2;
-    int fit = 480 * 1024 / (side * side * (l.ic + l.oc) * 4);
-    int chunks = ceil_div(all, fit < 12 ? 12 : fit);
-    w.tiles = ceil_div(all, chunks);
+    int images = gradient ? IMAGES : 1, all = images * nn_winograd_tiles(m, l.out, l.out);
+    w.tiles = gradient ? (all < CHUNK ? all : CHUNK) : nn_winograd_chunk(m, l.ic, l.oc, all);
     w.x_row = (size_t)(l.out + 2) * 16;
     w.x_plane = w.x_row * (l.out + 2);
+    w.x_image = w.x_plane * nn_blocks(l.ic);
     w.y_row = (size_t)l.out * 16;
     w.y_plane = w.y_row * l.out;
-    float *x = bench_room(w.x_plane * nn_blocks(l.ic)), *y = bench_room(w.y_plane * nn_blocks(l.oc));
-    float *u = bench_room(nn_winograd_weights_size(m, l.oc, l.ic));
+    w.y_image = w.y_plane * nn_blocks(l.oc);
+    float *x = bench_room(w.x_image * images);
     w.x = x;
-    w.u = u;
-    w.y = y;
+    w.y = bench_room(w.y_image * images);
+    w.u = bench_room(nn_winograd_weights_size(m, l.oc, l.ic) + nn_conv16_size(l.oc, l.ic, 3, 3));
     w.v = bench_room(nn_winograd_scratch(m, l.ic, w.tiles));
     w.s = bench_room(nn_winograd_scratch(m, l.oc, w.tiles));
-    struct bench b = {.k = k, .run = run_winograd, .args = &w, .blocks = nn_blocks(l.oc),
-                      .planes = nn_blocks(l.ic), .rows = all,
-                      .flops = 2.0 * 9 * l.ic * l.oc * l.out * l.out};
+    struct bench b = {.k = k, .run = gradient ? run_winograd_dw : run_winograd, .args = &w,
+                      .blocks = nn_blocks(l.oc), .planes = nn_blocks(l.ic), .rows = all,
+                      .flops = 2.0 * 9 * l.ic * l.oc * l.out * l.out * images};
     char shape[64];
     snprintf(shape, sizeof shape, "F(%d,3) %d->%d %dx%d, %d tiles", m, l.ic, l.oc, l.out, l.out, w.tiles);
-    bench_print("winograd", shape, &b);
+    bench_print(gradient ? "winograd_dw" : "winograd", shape, &b);
     mem_free_aligned(x);
-    mem_free_aligned(y);
-    mem_free_aligned(u);
+    mem_free_aligned(w.y);
+    mem_free_aligned(w.u);
     mem_free_aligned(w.v);
     mem_free_aligned(w.s);
 }
@@ -1129,7 +1199,10 @@ static void bench_all(const struct nn_kernels *k, const char *only)
     BENCH_LAYERS(k, only, "depthwise16_dw", DEPTHWISE, true, depthwise_layers)
     for (size_t i = 0; i < sizeof winograd_layers / sizeof *winograd_layers * 3; i++)
         if (only == NULL || strcmp(only, "winograd") == 0)
-            bench_winograd(k, (int)(i % 3 + 1) * 2, winograd_layers[i / 3]);
+            bench_winograd(k, (int)(i % 3 + 1) * 2, winograd_layers[i / 3], false);
+    for (size_t i = 0; i < sizeof winograd_layers / sizeof *winograd_layers * 2; i++)
+        if (only == NULL || strcmp(only, "winograd_dw") == 0)
+            bench_winograd(k, (int)(i % 2 + 1) * 2, winograd_layers[i / 2], true);
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         if (only == NULL || strcmp(only, matrices[i][0] > 1 ? "gemm" : "gemv") == 0)
             bench_matrix(k, matrices[i][0], matrices[i][1], matrices[i][2]);
