@@ -17,6 +17,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 #include <opencv2/videoio.hpp>
+#include <opencv2/videoio/registry.hpp>
 
 struct cvc_video {
     std::string uri;
@@ -119,7 +120,8 @@ int open_capture(cvc_video *v, char *why, size_t cap)
 {
     const std::vector<int> params = {cv::CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS,
                                      cv::CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS};
-    if (!v->capture.open(v->uri, cv::CAP_FFMPEG, params) && !v->capture.open(v->uri, cv::CAP_ANY))
+    bool ffmpeg = cv::videoio_registry::hasBackend(cv::CAP_FFMPEG);
+    if (ffmpeg ? !v->capture.open(v->uri, cv::CAP_FFMPEG, params) : !v->capture.open(v->uri))
         return fail(why, cap, "it can not be opened as a video");
     return CVC_OK;
 }

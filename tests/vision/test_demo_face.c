@@ -22,7 +22,7 @@ static void found_in_nearly_every_frame(void **state)
     int frames = 0;
     int found = 0;
     assert_int_equal(face_finder_open(&finder, "haar", &err), ERR_OK);
-    for (int64_t t = 0; t < DEMO_FACE_CYCLE_MS; t += 66, frames++) {
+    for (int64_t t = 0; t < DEMO_FACE_CYCLE_MS; t += 130, frames++) {
         struct face_box face;
         demo_face_draw(t, bgr, WIDTH, HEIGHT, WIDTH * 3);
         assert_int_equal(
