@@ -20,19 +20,25 @@ struct worker {
     int index; /* 1 .. size - 1; the caller is 0 */
 };
 
+/* `state` is one word so that joining a job and closing it cannot pass each other: the number of the
+ * job, whether it is open, and how many workers are inside. Only those are waited for: a worker
+ * that sleeps or has lost its processor delays nobody. */
+enum { OPEN = 1 << 16, WORKERS = OPEN - 1 };
+#define ROUND ((uint64_t)1 << 17)
+
 struct pool {
     int size;
     struct worker *workers;
-    pthread_mutex_t lock; /* leaf; protects sleeping workers' wake-up */
+    pthread_mutex_t lock; /* leaf; protects going to sleep */
     pthread_cond_t wake;
+    _Atomic int sleepers;
     _Atomic bool quit;
-    /* The job: written by the caller before `round` moves on, read by workers after. */
+    /* The job: written by the caller while the state is closed and nobody inside. */
     pool_fn *fn;
     void *arg;
     int n, grain;
-    _Atomic uint64_t round; /* increases once a job */
-    _Atomic int next;       /* first index that nobody has taken */
-    _Atomic int busy;       /* workers that have not finished this round */
+    _Atomic uint64_t state;
+    _Atomic int next; /* first index that nobody has taken */
 };
 
 static void take_pieces(struct pool *p, int thread)
@@ -46,37 +52,62 @@ static void take_pieces(struct pool *p, int thread)
     }
 }
 
-/* Waits until the round differs from `seen`: a short spin, then sleep. */
-static void await_round(struct pool *p, uint64_t seen)
+/* Is there an open job that this worker has not seen, or the end? */
+static bool has_news(struct pool *p, uint64_t seen)
+{
+    uint64_t state = atomic_load(&p->state);
+    return (state & OPEN && state / ROUND != seen) || atomic_load(&p->quit);
+}
+
+/* A short spin, then sleep. */
+static void await_news(struct pool *p, uint64_t seen)
 {
     int64_t until = clock_now_us() + SPIN_US;
-    while (atomic_load(&p->round) == seen && clock_now_us() < until)
-        ;
-    if (atomic_load(&p->round) != seen)
+    while (!has_news(p, seen))
+        if (clock_now_us() > until)
+            break;
+    if (has_news(p, seen))
         return;
     pthread_mutex_lock(&p->lock);
-    while (atomic_load(&p->round) == seen)
+    atomic_fetch_add(&p->sleepers, 1);
+    while (!has_news(p, seen))
         pthread_cond_wait(&p->wake, &p->lock);
+    atomic_fetch_sub(&p->sleepers, 1);
     pthread_mutex_unlock(&p->lock);
+}
+
+/* Enters the open job; false when it was closed meanwhile. */
+static bool join_job(struct pool *p, uint64_t *seen)
+{
+    uint64_t state = atomic_load(&p->state);
+    while (state & OPEN)
+        if (atomic_compare_exchange_weak(&p->state, &state, state + 1)) {
+            *seen = state / ROUND;
+            return true;
+        }
+    return false;
 }
 
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct pool *p = w->pool;
-    for (uint64_t seen = 0;; seen++) {
-        await_round(p, seen);
+    for (uint64_t seen = 0;;) {
+        await_news(p, seen);
         if (atomic_load(&p->quit))
             return NULL;
+        if (!join_job(p, &seen))
+            continue;
         take_pieces(p, w->index);
-        atomic_fetch_sub(&p->busy, 1);
+        atomic_fetch_sub(&p->state, 1);
     }
 }
 
-static void start_round(struct pool *p)
+static void wake_sleepers(struct pool *p)
 {
+    if (atomic_load(&p->sleepers) == 0)
+        return;
     pthread_mutex_lock(&p->lock);
-    atomic_fetch_add(&p->round, 1);
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
@@ -115,10 +146,11 @@ void pool_for(struct pool *p, int n, int grain, pool_fn *fn, void *arg)
     p->n = n;
     p->grain = grain;
     atomic_store(&p->next, 0);
-    atomic_store(&p->busy, p->size - 1);
-    start_round(p);
+    atomic_fetch_add(&p->state, ROUND + OPEN);
+    wake_sleepers(p);
     take_pieces(p, 0);
-    for (int spins = 0; atomic_load(&p->busy) > 0; spins++)
+    atomic_fetch_sub(&p->state, OPEN); /* nobody enters any more */
+    for (int spins = 0; atomic_load(&p->state) & WORKERS; spins++)
         if (spins > 1000)
             sched_yield(); /* the worker lost its processor: let it have ours */
 }
@@ -133,7 +165,7 @@ void pool_destroy(struct pool *p)
     if (p == NULL)
         return;
     atomic_store(&p->quit, true);
-    start_round(p);
+    wake_sleepers(p);
     for (int i = 1; i < p->size; i++)
         pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->wake);
