@@ -14,6 +14,7 @@
 #include "tape_norm.h"
 
 enum { SMALL_WEIGHTS = 65536 }; /* floats that stay in the cache over many images */
+enum { BLOCKS_AT_ONCE = 2 };    /* what the kernels' register tiles share an input value over */
 
 enum form { PLANAR, DENSE, DEPTHWISE };
 
@@ -239,15 +240,20 @@ static void forward_block(struct nn_tape *t, struct tape_op *op, int image, int 
         tape__norm_sums(t, op->norm, image, b0, b1);
 }
 
+static int next_blocks(int b, int blocks)
+{
+    return blocks - b < BLOCKS_AT_ONCE ? blocks : b + BLOCKS_AT_ONCE;
+}
+
 /* Weights that do not fit the cache go block by block over a slot of images. */
 static void forward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 {
     const struct conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
-    for (int b = 0; b < c->out_blocks; b++)
+    for (int b = 0; b < c->out_blocks; b += BLOCKS_AT_ONCE)
         for (int i = begin; i < end; i++)
-            forward_block(t, op, i, b, b + 1);
+            forward_block(t, op, i, b, next_blocks(b, c->out_blocks));
 }
 
 static void forward_image(struct nn_tape *t, struct tape_op *op, int image)
@@ -311,7 +317,7 @@ static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int imag
         .y_plane = x->grad_at.plane,
         .y_row = x->grad_at.row * (size_t)c->w.stride[0],
         .y_col = 16 * (size_t)c->w.stride[1],
-        .ic = c->form == DEPTHWISE ? c->oc : c->out_blocks * 16,
+        .ic = c->oc,
         .ow = (x->w - q + c->w.stride[1] - 1) / c->w.stride[1],
         .kh = pr->taps,
         .kw = pc->taps,
@@ -369,9 +375,9 @@ static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
     tape__slot(t, slot, &begin, &end);
     for (int i = begin; i < end; i++)
         begin_input_gradient(op, i);
-    for (int b = 0; b < c->in_blocks; b++)
+    for (int b = 0; b < c->in_blocks; b += BLOCKS_AT_ONCE)
         for (int i = begin; i < end; i++)
-            input_gradient_blocks(t, op, i, b, b + 1);
+            input_gradient_blocks(t, op, i, b, next_blocks(b, c->in_blocks));
 }
 
 /* Adds the weight gradient of some images and blocks to a slot's sum. */
@@ -416,18 +422,17 @@ static void weight_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot
     int begin, end;
     tape__slot(t, slot, &begin, &end);
     memset(c->dw + (size_t)slot * c->size, 0, c->size * sizeof *c->dw);
-    for (int i = begin; i < end; i++)
-        weight_gradient(t, op, slot, i, i + 1, 0, c->out_blocks);
+    weight_gradient(t, op, slot, begin, end, 0, c->out_blocks);
 }
 
-/* Large weights: one output block over all images, so that its sums stay in the cache. */
-static void weight_gradient_block(struct nn_tape *t, struct tape_op *op, int block)
+/* Large weights: some output blocks over all images, so that their sums stay in the cache. */
+static void weight_gradient_blocks(struct nn_tape *t, struct tape_op *op, int job)
 {
     const struct conv *c = op->own;
     size_t part = c->size / (size_t)c->out_blocks;
-    memset(c->dw + (size_t)block * part, 0, part * sizeof *c->dw);
-    for (int i = 0; i < t->count; i++)
-        weight_gradient(t, op, 0, i, i + 1, block, block + 1);
+    int b0 = job * BLOCKS_AT_ONCE, b1 = next_blocks(b0, c->out_blocks);
+    memset(c->dw + (size_t)b0 * part, 0, (size_t)(b1 - b0) * part * sizeof *c->dw);
+    weight_gradient(t, op, 0, 0, t->count, b0, b1);
 }
 
 static void backward(struct nn_tape *t, struct tape_op *op)
@@ -436,7 +441,8 @@ static void backward(struct nn_tape *t, struct tape_op *op)
     if (c->has_bias || op->lo > -INFINITY || op->hi < INFINITY)
         tape__each_image(t, op, unclip_image);
     if (tape__gradients(t, op, 1) && c->slots == 1)
-        tape__each(t, op, c->out_blocks, weight_gradient_block);
+        tape__each(t, op, (c->out_blocks + BLOCKS_AT_ONCE - 1) / BLOCKS_AT_ONCE,
+                   weight_gradient_blocks);
     else if (tape__gradients(t, op, 1))
         tape__each(t, op, TAPE_SLOTS, weight_gradient_slot);
     if (!op->inputs[0].tensor->has_grad)
