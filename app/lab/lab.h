@@ -27,7 +27,7 @@ struct lab_values {
     int split; /* enum nn_split */
     /* network */
     const char *net, *init, *freeze;
-    double mean, std, margin;
+    double width, mean, std, margin;
     /* training */
     int epochs, batch, patience, threads, seed;
     int optimizer; /* enum nn_optim_kind */

@@ -1,7 +1,6 @@
 /* `models`: the zoo. `export`: a model or a network of the zoo as an ONNX file. */
 #include <stdio.h>
 
-#include "emotion.h"
 #include "lab/lab.h"
 #include "nn/onnx.h"
 #include "nn/zoo.h"
@@ -9,7 +8,7 @@
 static int print_entry(const struct nn_zoo_entry *e, struct err *err)
 {
     struct nn_graph *g;
-    int rc = nn_zoo_build(&g, e->name, EMOTION_COUNT, 1, err);
+    int rc = nn_zoo_build(&g, e->name, NULL, err);
     if (rc < 0)
         return rc;
     char input[32];
@@ -39,9 +38,10 @@ int lab_models(int argc, char **argv, struct err *err)
 
 static int export(const struct lab_values *v, const char *model, struct err *err)
 {
+    struct nn_zoo_options options = {.width_factor = (float)v->width, .seed = 1};
     struct nn_graph *g;
     int rc = model != NULL ? nn_onnx_load(&g, model, err)
-                           : nn_zoo_build(&g, v->net, EMOTION_COUNT, 1, err);
+                           : nn_zoo_build(&g, v->net, &options, err);
     if (rc < 0)
         return rc;
     rc = nn_onnx_save(g, v->out, err);

@@ -50,6 +50,8 @@ static const struct option_spec specs[] = {
 
     STRING(net, "net", net, "NAME", ALL_TRAINING | EXPORT,
            "Network of the zoo (moodreel-lab models lists them)."),
+    NUMBER(net, "width", width, 0.05, 8, "1", ALL_TRAINING | EXPORT,
+           "Factor on the network's channel counts."),
     STRING(net, "init", init, "MODEL", ALL_TRAINING,
            "Start from the weights of this ONNX file wherever name and shape agree; without --net "
            "its network is taken too."),

@@ -37,13 +37,16 @@ static int freeze(struct nn_graph *g, const char *name, struct err *err)
 
 static int build_graph(struct nn_graph **out, const struct lab_values *v, struct err *err)
 {
+    struct nn_zoo_options options = {.classes = EMOTION_COUNT,
+                                     .width_factor = (float)v->width,
+                                     .seed = (uint64_t)v->seed};
     int rc;
     if (v->net == NULL && v->init == NULL)
         return err_set(err, ERR_NOT_FOUND, "no network: name one with --net or in a recipe");
     if (v->net == NULL)
         rc = nn_onnx_load(out, v->init, err);
     else
-        rc = nn_zoo_build(out, v->net, EMOTION_COUNT, (uint64_t)v->seed, err);
+        rc = nn_zoo_build(out, v->net, &options, err);
     if (rc == 0 && v->net != NULL && v->init != NULL)
         rc = adopt(*out, v->init, err);
     if (rc == 0 && v->freeze != NULL)

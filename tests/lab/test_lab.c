@@ -1,0 +1,496 @@
+/* moodreel-lab as its users run it: a training that is killed and resumed, evaluation, and the
+ * sentence for every kind of bad input. */
+#define _DEFAULT_SOURCE /* setrlimit */
+#include "support/testing.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/path.h"
+#include "base/rng.h"
+#include "base/str.h"
+
+enum { SIDE = 48, CLASSES = 7, ARGS_MAX = 24 };
+
+static const char *const labels[CLASSES] = {"angry", "disgust",  "fear",   "happy",
+                                            "sad",   "surprise", "neutral"};
+
+/* ---- running the program ---- */
+
+struct program {
+    pid_t pid;
+    FILE *output; /* stdout and stderr */
+};
+
+/* args: NULL-ended, without the program's name. file_limit > 0: no file may grow beyond it, as on
+ * a full disk. */
+static struct program start(const char *const *args, rlim_t file_limit)
+{
+    struct program p;
+    int ends[2];
+    char *argv[ARGS_MAX + 2] = {(char[]){"moodreel-lab"}};
+    assert_int_equal(pipe(ends), 0);
+    p.pid = fork();
+    assert_true(p.pid >= 0);
+    if (p.pid == 0) {
+        for (int i = 0; args[i] != NULL; i++)
+            argv[i + 1] = strdup(args[i]);
+        if (file_limit > 0) {
+            struct rlimit limit = {file_limit, file_limit};
+            signal(SIGXFSZ, SIG_IGN);
+            setrlimit(RLIMIT_FSIZE, &limit);
+        }
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execv(MOODREEL_LAB, argv);
+        _exit(127);
+    }
+    close(ends[1]);
+    p.output = fdopen(ends[0], "r");
+    assert_non_null(p.output);
+    return p;
+}
+
+/* Reads on until a line holds `text`; false at the end of the output. */
+static bool wait_for_line(struct program *p, const char *text)
+{
+    char line[1000];
+    while (fgets(line, sizeof line, p->output) != NULL)
+        if (strstr(line, text) != NULL)
+            return true;
+    return false;
+}
+
+static int finish(struct program *p, struct str *output)
+{
+    char part[1000];
+    int status;
+    while (fgets(part, sizeof part, p->output) != NULL)
+        str_addf(output, "%s", part);
+    fclose(p->output);
+    assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run(const char *const *args, rlim_t file_limit, struct str *output)
+{
+    struct program p = start(args, file_limit);
+    str_addf(output, "%s", "");
+    return finish(&p, output);
+}
+
+#define RUN(output, ...) run((const char *const[]){__VA_ARGS__, NULL}, 0, output)
+
+static void expect(int got, int want, const struct str *output)
+{
+    if (got != want)
+        fail_msg("status %d instead of %d:\n%s", got, want, output->s);
+}
+
+/* ---- a small data set ---- */
+
+/* A stripe pattern for each class, with noise, so that there is something to learn. */
+static void add_row(struct str *s, int label, const char *usage, struct rng *rng)
+{
+    double angle = label * 3.14159265 / CLASSES;
+    str_addf(s, "%d,", label);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        double wave = sin((i % SIDE * cos(angle) + i / SIDE * sin(angle)) * 0.8);
+        int value = (int)(128 + 60 * wave + 20 * (double)rng_normal(rng));
+        str_addf(s, "%s%d", i > 0 ? " " : "", value < 0 ? 0 : value > 255 ? 255 : value);
+    }
+    str_addf(s, ",%s\n", usage);
+}
+
+static void write_faces(const char *path, int per_class)
+{
+    struct str s = {0};
+    struct rng rng;
+    rng_seed(&rng, 1, 0);
+    str_addf(&s, "emotion,pixels,Usage\n");
+    for (int i = 0; i < per_class * CLASSES; i++)
+        add_row(&s, i % CLASSES, "Training", &rng);
+    for (int i = 0; i < 2 * CLASSES; i++)
+        add_row(&s, i % CLASSES, "PublicTest", &rng);
+    for (int i = 0; i < 2 * CLASSES + 1; i++)
+        add_row(&s, i % CLASSES, "PrivateTest", &rng);
+    testing_write(path, s.s, s.len);
+    str_free(&s);
+}
+
+static char *dir;
+static const char *faces, *recipe; /* in dir */
+
+static int setup(void **state)
+{
+    static char faces_path[512], recipe_path[512];
+    static const char text[] = "# a recipe\nnet = xception38\nepochs = 4\nbatch = 8\n"
+                               "rate = 0.003\nflip = 0.5\nshift = 0.1\nrotate = 10\nmixup = 0.2\n"
+                               "ema = 0.9\nthreads = 2\n";
+    (void)state;
+    dir = testing_make_dir();
+    snprintf(faces_path, sizeof faces_path, "%s/faces.csv", dir);
+    snprintf(recipe_path, sizeof recipe_path, "%s/recipe.conf", dir);
+    faces = faces_path;
+    recipe = recipe_path;
+    write_faces(faces, 4);
+    testing_write(recipe, text, strlen(text));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    testing_remove_dir(dir);
+    return 0;
+}
+
+struct bytes {
+    void *data;
+    size_t len;
+};
+
+static struct bytes read_file(const char *folder, const char *name)
+{
+    struct bytes b;
+    struct err err = {0};
+    if (path_read(testing_path(folder, name), &b.data, &b.len, 1 << 28, &err) < 0)
+        fail_msg("%s", err.text);
+    return b;
+}
+
+static void assert_same_file(const char *a, const char *b, const char *name)
+{
+    struct bytes x = read_file(a, name), y = read_file(b, name);
+    assert_int_equal(x.len, y.len);
+    assert_memory_equal(x.data, y.data, x.len);
+    free(x.data);
+    free(y.data);
+}
+
+/* The bytes of a section of a checkpoint (engine/checkpoint.h, "FORMAT"). */
+static struct bytes section(const struct bytes *file, const char *name)
+{
+    char padded[16] = {0};
+    snprintf(padded, sizeof padded, "%s", name);
+    for (size_t at = 24; at + 24 <= file->len;) {
+        uint64_t size;
+        char *bytes = (char *)file->data + at;
+        memcpy(&size, bytes + 16, sizeof size);
+        if (memcmp(bytes, padded, sizeof padded) == 0)
+            return (struct bytes){bytes + 24, (size_t)size};
+        at += 24 + (size_t)size;
+    }
+    fail_msg("the checkpoint has no section %s", name);
+    return (struct bytes){0};
+}
+
+/* ---- tests ---- */
+
+static void test_killed_and_resumed_equals_uninterrupted(void **state)
+{
+    (void)state;
+    const char *whole = testing_path(dir, "whole"), *cut = testing_path(dir, "cut");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--out", whole), 0, &out);
+    struct program p = start((const char *const[]){"train", recipe, "--data", faces, "--out", cut,
+                                                   NULL}, 0);
+    assert_true(wait_for_line(&p, "epoch 2/4"));
+    kill(p.pid, SIGKILL); /* epoch 1 is saved, epoch 2 perhaps */
+    finish(&p, &out);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", cut), 0, &out);
+    assert_null(strstr(out.s, "epoch 1/4"));
+    assert_non_null(strstr(out.s, "epoch 4/4"));
+    assert_same_file(whole, cut, "model.onnx");
+    static const char *const sections[] = {"state", "weights", "optimizer"};
+    struct bytes a = read_file(whole, "checkpoint"), b = read_file(cut, "checkpoint");
+    for (int i = 0; i < 3; i++) {
+        struct bytes x = section(&a, sections[i]), y = section(&b, sections[i]);
+        assert_int_equal(x.len, y.len);
+        assert_true(x.len > 0);
+        assert_memory_equal(x.data, y.data, x.len);
+    }
+    free(a.data);
+    free(b.data);
+    str_free(&out);
+}
+
+static void test_same_seed_same_model_whatever_the_threads(void **state)
+{
+    (void)state;
+    const char *one = testing_path(dir, "one"), *two = testing_path(dir, "two");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "1", "--out",
+               one), 0, &out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "2", "--out",
+               two), 0, &out);
+    assert_same_file(one, two, "model.onnx");
+    str_free(&out);
+}
+
+static const char *trained_model(void)
+{
+    const char *folder = testing_path(dir, "model");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "2", "--out", folder), 0, &out);
+    str_free(&out);
+    return testing_path(dir, "model/model.onnx");
+}
+
+static void test_evaluate_adds_up(void **state)
+{
+    (void)state;
+    const char *model = trained_model(), *sheet = testing_path(dir, "report");
+    struct str out = {0};
+    expect(RUN(&out, "evaluate", model, "--data", faces, "--split", "PrivateTest", "--json",
+               "--out", sheet, "--samples", "5"), 0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    json_t *confusion = json_object_get(report, "confusion");
+    json_t *per_class = json_object_get(report, "per_class");
+    json_int_t right = 0, all = 0;
+    for (size_t t = 0; t < CLASSES; t++) {
+        json_int_t row = 0;
+        for (size_t g = 0; g < CLASSES; g++)
+            row += json_integer_value(json_array_get(json_array_get(confusion, t), g));
+        right += json_integer_value(json_array_get(json_array_get(confusion, t), t));
+        all += row;
+        json_t *class = json_object_get(per_class, labels[t]);
+        assert_int_equal(row, t == 0 ? 3 : 2); /* 15 rows, one more of the first class */
+        assert_int_equal(json_integer_value(json_object_get(class, "support")), row);
+        assert_true(json_is_real(json_object_get(class, "f1")));
+    }
+    assert_int_equal(all, 2 * CLASSES + 1);
+    double accuracy = json_real_value(json_object_get(report, "accuracy"));
+    assert_true(fabs(accuracy - (double)right / (double)all) < 1e-6);
+    assert_true(json_is_real(json_object_get(report, "macro_f1")));
+    double ece = json_real_value(json_object_get(report, "ece"));
+    assert_true(ece >= 0 && ece <= 1);
+    json_decref(report);
+    static const char *const files[] = {"confusion.csv", "confusion.png", "classes.png",
+                                        "samples.png"};
+    for (int i = 0; i < 4; i++) {
+        struct bytes b = read_file(sheet, files[i]);
+        assert_true(b.len > 50);
+        free(b.data);
+    }
+    str_free(&out);
+}
+
+static void test_learning_reaches_the_pattern(void **state)
+{
+    (void)state;
+    const char *folder = testing_path(dir, "learnt");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "25", "--mixup", "0", "--ema",
+               "0", "--shift", "0", "--rotate", "0", "--flip", "0", "--out", folder), 0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "evaluate", testing_path(folder, "model.onnx"), "--data", faces, "--json"), 0,
+           &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    assert_true(json_real_value(json_object_get(report, "accuracy")) > 0.7);
+    json_decref(report);
+    str_free(&out);
+}
+
+static void test_nan_keeps_the_best_model(void **state)
+{
+    (void)state;
+    const char *folder = testing_path(dir, "diverged");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--clip", "0",
+               "--schedule", "step", "--step-every", "1", "--rate", "0.001", "--epochs", "1",
+               "--out", folder), 0, &out);
+    struct bytes before = read_file(folder, "model.onnx");
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "9", "--rate", "100"), 1,
+           &out);
+    assert_non_null(strstr(out.s, "keeps the best model (epoch 1)"));
+    assert_non_null(strstr(out.s, "the loss is not a number any more"));
+    struct bytes after = read_file(folder, "model.onnx");
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.data, after.data, before.len);
+    free(before.data);
+    free(after.data);
+    str_free(&out);
+}
+
+static void test_full_disk_loses_nothing(void **state)
+{
+    (void)state;
+    const char *folder = testing_path(dir, "full");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    struct bytes model = read_file(folder, "model.onnx"), state_file = read_file(folder,
+                                                                                 "checkpoint");
+    const char *const again[] = {"train", "--resume", "--out", folder, "--epochs", "3", NULL};
+    str_clear(&out);
+    expect(run(again, 100000, &out), 1, &out);
+    assert_non_null(strstr(out.s, "File too large"));
+    assert_non_null(strstr(out.s, folder));
+    struct bytes model2 = read_file(folder, "model.onnx"), state2 = read_file(folder, "checkpoint");
+    assert_memory_equal(model.data, model2.data, model.len);
+    assert_memory_equal(state_file.data, state2.data, state_file.len);
+    free(model.data);
+    free(model2.data);
+    free(state_file.data);
+    free(state2.data);
+    str_clear(&out);
+    expect(run(again, 0, &out), 0, &out);
+    str_free(&out);
+}
+
+static void test_checkpoint_must_fit(void **state)
+{
+    (void)state;
+    const char *folder = testing_path(dir, "other");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--out", folder), 1, &out);
+    assert_non_null(strstr(out.s, "holds a training already"));
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--net", "cnn1"), 1, &out);
+    assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint does not belong to this network"));
+    struct bytes b = read_file(folder, "checkpoint");
+    ((char *)b.data)[b.len / 2] ^= 1;
+    testing_write(testing_path(folder, "checkpoint"), b.data, b.len);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
+    assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint is damaged"));
+    testing_write(testing_path(folder, "checkpoint"), b.data, b.len / 2);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
+    assert_non_null(strstr(out.s, "other/checkpoint: "));
+    free(b.data);
+    str_free(&out);
+}
+
+static void test_bad_input(void **state)
+{
+    (void)state;
+    const char *bad = testing_path(dir, "bad.conf"), *rows = testing_path(dir, "rows.csv");
+    char out_dir[512];
+    snprintf(out_dir, sizeof out_dir, "%s/never", dir);
+    testing_write(bad, "net = xception38\n\nepochs = many\n", 32);
+    struct str s = {0};
+    struct rng rng;
+    rng_seed(&rng, 1, 0);
+    str_addf(&s, "emotion,pixels,Usage\n");
+    for (int i = 0; i < CLASSES - 1; i++)
+        add_row(&s, i, "Training", &rng);
+    testing_write(rows, s.s, s.len);
+    str_free(&s);
+    const struct {
+        const char *args[12];
+        int status;
+        const char *want;
+    } cases[] = {
+        {{"train", recipe, "--data", faces}, 2, "--out DIR"},
+        {{"train", recipe, "more", "--out", out_dir}, 2, "one recipe, not 2"},
+        {{"train", "--optimizer", "magic", "--out", out_dir}, 2, "sgd|rmsprop|adam|adamw"},
+        {{"train", "--epochs", "0", "--out", out_dir}, 2, "--epochs"},
+        {{"train", bad, "--data", faces, "--out", out_dir}, 1, "bad.conf:3: epochs"},
+        {{"train", "none.conf", "--out", out_dir}, 1, "none.conf: No such file"},
+        {{"train", recipe, "--out", out_dir}, 1, "--data"},
+        {{"train", "--data", faces, "--out", out_dir}, 1, "--net"},
+        {{"train", "--net", "vgg99", "--data", faces, "--out", out_dir}, 1, "vgg99"},
+        {{"train", recipe, "--data", rows, "--out", out_dir}, 1, "rows.csv: there is no Training "
+                                                                 "picture of class 'neutral'"},
+        {{"train", recipe, "--data", faces, "--batch", "1000", "--out", out_dir}, 1, "one batch of"},
+        {{"train", recipe, "--data", faces, "--freeze", "nothing", "--out", out_dir}, 1, "nothing"},
+        {{"train", recipe, "--data", faces, "--init", recipe, "--out", out_dir}, 1, "recipe.conf"},
+        {{"train", "--resume", "--out", out_dir}, 1, "never/recipe.conf: No such file"},
+        {{"evaluate", "--data", faces}, 2, "one model, not 0"},
+        {{"evaluate", "none.onnx", "--data", faces}, 1, "none.onnx"},
+        {{"evaluate", faces, "--data", faces}, 1, "faces.csv"},
+        {{"data", "none.csv"}, 1, "none.csv: No such file"},
+        {{"data"}, 2, "one file or folder, not 0"},
+        {{"export", "--out", out_dir}, 2, "one model or --net NAME"},
+        {{"crossval", recipe, "--data", faces}, 2, "--out DIR"},
+        {{"juggle"}, 2, "juggle"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct str out = {0};
+        expect(run(cases[i].args, 0, &out), cases[i].status, &out);
+        if (strstr(out.s, cases[i].want) == NULL)
+            fail_msg("case %zu: '%s' does not say '%s'", i, out.s, cases[i].want);
+        str_free(&out);
+    }
+    assert_int_equal(access(testing_path(out_dir, "model.onnx"), F_OK), -1);
+}
+
+static void test_data_counts_rows_and_duplicates(void **state)
+{
+    (void)state;
+    const char *path = testing_path(dir, "twins.csv");
+    struct str s = {0}, out = {0};
+    struct rng rng;
+    rng_seed(&rng, 2, 0);
+    str_addf(&s, "emotion,pixels,Usage\n");
+    size_t start_of_row = s.len;
+    add_row(&s, 3, "Training", &rng);
+    struct str twin = {0};
+    str_add(&twin, s.s + start_of_row, s.len - start_of_row);
+    str_add(&s, twin.s, twin.len);
+    twin.len -= strlen("Training\n");
+    str_add(&s, twin.s, twin.len);
+    str_addf(&s, "PrivateTest\n");
+    add_row(&s, 4, "PrivateTest", &rng);
+    testing_write(path, s.s, s.len);
+    expect(RUN(&out, "data", path, "--json"), 0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    json_t *splits = json_object_get(report, "splits");
+    json_t *training = json_object_get(splits, "Training");
+    json_t *private_test = json_object_get(splits, "PrivateTest");
+    assert_int_equal(json_integer_value(json_object_get(training, "pictures")), 2);
+    assert_int_equal(json_integer_value(json_object_get(training, "repeats")), 1);
+    assert_int_equal(json_integer_value(json_object_get(private_test, "seen_before")), 1);
+    json_decref(report);
+    str_free(&twin);
+    str_free(&s);
+    str_free(&out);
+}
+
+static void test_crossval_measures_every_fold(void **state)
+{
+    (void)state;
+    const char *folder = testing_path(dir, "folds");
+    struct str out = {0};
+    expect(RUN(&out, "crossval", recipe, "--data", faces, "--folds", "2", "--epochs", "1", "--out",
+               folder), 0, &out);
+    assert_non_null(strstr(out.s, "fold 2 of 2: "));
+    assert_non_null(strstr(out.s, "mean "));
+    str_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed_and_resumed_equals_uninterrupted),
+        cmocka_unit_test(test_same_seed_same_model_whatever_the_threads),
+        cmocka_unit_test(test_evaluate_adds_up),
+        cmocka_unit_test(test_learning_reaches_the_pattern),
+        cmocka_unit_test(test_nan_keeps_the_best_model),
+        cmocka_unit_test(test_full_disk_loses_nothing),
+        cmocka_unit_test(test_checkpoint_must_fit),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_data_counts_rows_and_duplicates),
+        cmocka_unit_test(test_crossval_measures_every_fold),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
