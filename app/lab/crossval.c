@@ -109,7 +109,7 @@ static void print_json(const struct fold_result *r, int n)
 static int run_folds(struct lab_values *v, const struct lab_data_set *d, struct pool *pool,
                      struct err *err)
 {
-    struct fold_result r[FOLDS_MAX];
+    struct fold_result r[FOLDS_MAX] = {{0}};
     FILE *to = v->json ? stderr : stdout;
     for (int i = 0; i < v->folds; i++) {
         int rc = run_fold(&r[i], v, d, i, pool, err);

@@ -54,13 +54,13 @@ int lab_data_for_training(struct lab_data_set *d, const struct lab_values *v, FI
                           struct err *err)
 {
     int counts[EMOTION_COUNT];
-    if (d->split[NN_VALIDATION].count == 0)
-        hold_out(d, (uint64_t)v->seed, to);
     nn_view_class_counts(&d->split[NN_TRAINING], counts);
     for (int c = 0; c < EMOTION_COUNT; c++)
         if (counts[c] == 0)
             return err_set(err, ERR_RANGE, "%s: there is no Training picture of class '%s'",
                            v->data, lab_labels[c]);
+    if (d->split[NN_VALIDATION].count == 0)
+        hold_out(d, (uint64_t)v->seed, to);
     return 0;
 }
 

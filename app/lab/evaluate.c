@@ -1,6 +1,7 @@
 /* `evaluate`: a model against a split of a data set. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/path.h"
 #include "base/pool.h"
@@ -63,7 +64,9 @@ static int write_files(const struct evaluation *e, const struct nn_view *view, c
         return err_set(err, ERR_NOT_FOUND, "--samples needs a folder: --out DIR");
     if (v->out == NULL)
         return 0;
-    str_addf(&title, "%s on %s", model, fer_split_name((enum nn_split)v->split));
+    const char *slash = strrchr(model, '/');
+    str_addf(&title, "%s on %s", slash != NULL ? slash + 1 : model,
+             fer_split_name((enum nn_split)v->split));
     str_addf(&sheet, "%s/samples.png", v->out);
     int rc = evaluation_write(e, v->out, title.s, err);
     if (rc == 0 && v->samples > 0)

@@ -7,7 +7,7 @@
 
 #include "base/thread.h"
 
-enum { BAR = 24, DURATION = 24 };
+enum { BAR = 12, DURATION = 24 }; /* the line fits into 80 columns */
 
 void progress_duration(double seconds, char *out)
 {
@@ -45,8 +45,7 @@ bool progress_show(const struct nn_step *s, void *epochs)
     progress_duration(rest, left);
     progress_duration(rest + each * s->batches * (total - s->epoch), all);
     fprintf(stderr,
-            "\r\033[Kepoch %d/%d [%s] %d/%d  loss %.3f  accuracy %.1f %%  %.0f images/s  "
-            "left %s, in all %s",
+            "\r\033[K%d/%d [%s] %d/%d loss %.3f acc %.1f %% %.0f img/s ETA %s (all %s)",
             s->epoch, total, bar, s->batch, s->batches, (double)s->loss,
             100 * (double)s->accuracy, s->images / (s->seconds > 0 ? s->seconds : 1), left, all);
     return true;

@@ -207,7 +207,7 @@ static int votes_next(struct votes *v, float share[FERPLUS_COUNT], struct err *e
                       : err_set(err, ERR_FORMAT, "%s: has fewer rows than there are pictures",
                                 c->path);
     for (int i = 0; i < FERPLUS_COUNT; i++) {
-        const char *text;
+        const char *text = "";
         if ((rc = csv_field(c, v->column[i], ferplus_names[i], &text, err)) < 0)
             return rc;
         if (!parse_f64(text, 0, 1000, &count[i]))
@@ -234,7 +234,7 @@ static int read_row(struct nn_dataset *d, const struct csv *c, const struct fer_
 {
     uint8_t px[FER_SIDE * FER_SIDE];
     float share[FERPLUS_COUNT];
-    const char *label, *pixels, *usage;
+    const char *label = "", *pixels = "", *usage = "";
     enum emotion emotion;
     enum nn_split split;
     int rc;

@@ -130,20 +130,28 @@ static void write_faces(const char *path, int per_class)
 }
 
 static char *dir;
+static char *paths[100]; /* what in() gave out */
+static size_t path_count;
 static const char *faces, *recipe; /* in dir */
+
+/* "<folder>/<name>"; stays until the end of the test program. */
+static const char *in(const char *folder, const char *name)
+{
+    struct str s = {0};
+    str_addf(&s, "%s/%s", folder, name);
+    assert_true(path_count < sizeof paths / sizeof *paths);
+    return paths[path_count++] = s.s;
+}
 
 static int setup(void **state)
 {
-    static char faces_path[512], recipe_path[512];
     static const char text[] = "# a recipe\nnet = xception38\nepochs = 4\nbatch = 8\n"
                                "rate = 0.003\nflip = 0.5\nshift = 0.1\nrotate = 10\nmixup = 0.2\n"
                                "ema = 0.9\nthreads = 2\n";
     (void)state;
     dir = testing_make_dir();
-    snprintf(faces_path, sizeof faces_path, "%s/faces.csv", dir);
-    snprintf(recipe_path, sizeof recipe_path, "%s/recipe.conf", dir);
-    faces = faces_path;
-    recipe = recipe_path;
+    faces = in(dir, "faces.csv");
+    recipe = in(dir, "recipe.conf");
     write_faces(faces, 4);
     testing_write(recipe, text, strlen(text));
     return 0;
@@ -153,6 +161,8 @@ static int teardown(void **state)
 {
     (void)state;
     testing_remove_dir(dir);
+    while (path_count > 0)
+        free(paths[--path_count]);
     return 0;
 }
 
@@ -165,7 +175,7 @@ static struct bytes read_file(const char *folder, const char *name)
 {
     struct bytes b;
     struct err err = {0};
-    if (path_read(testing_path(folder, name), &b.data, &b.len, 1 << 28, &err) < 0)
+    if (path_read(in(folder, name), &b.data, &b.len, 1 << 28, &err) < 0)
         fail_msg("%s", err.text);
     return b;
 }
@@ -201,7 +211,7 @@ static struct bytes section(const struct bytes *file, const char *name)
 static void test_killed_and_resumed_equals_uninterrupted(void **state)
 {
     (void)state;
-    const char *whole = testing_path(dir, "whole"), *cut = testing_path(dir, "cut");
+    const char *whole = in(dir, "whole"), *cut = in(dir, "cut");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--out", whole), 0, &out);
     struct program p = start((const char *const[]){"train", recipe, "--data", faces, "--out", cut,
@@ -230,7 +240,7 @@ static void test_killed_and_resumed_equals_uninterrupted(void **state)
 static void test_same_seed_same_model_whatever_the_threads(void **state)
 {
     (void)state;
-    const char *one = testing_path(dir, "one"), *two = testing_path(dir, "two");
+    const char *one = in(dir, "one"), *two = in(dir, "two");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "1", "--out",
                one), 0, &out);
@@ -242,17 +252,17 @@ static void test_same_seed_same_model_whatever_the_threads(void **state)
 
 static const char *trained_model(void)
 {
-    const char *folder = testing_path(dir, "model");
+    const char *folder = in(dir, "model");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "2", "--out", folder), 0, &out);
     str_free(&out);
-    return testing_path(dir, "model/model.onnx");
+    return in(dir, "model/model.onnx");
 }
 
 static void test_evaluate_adds_up(void **state)
 {
     (void)state;
-    const char *model = trained_model(), *sheet = testing_path(dir, "report");
+    const char *model = trained_model(), *sheet = in(dir, "report");
     struct str out = {0};
     expect(RUN(&out, "evaluate", model, "--data", faces, "--split", "PrivateTest", "--json",
                "--out", sheet, "--samples", "5"), 0, &out);
@@ -292,12 +302,12 @@ static void test_evaluate_adds_up(void **state)
 static void test_learning_reaches_the_pattern(void **state)
 {
     (void)state;
-    const char *folder = testing_path(dir, "learnt");
+    const char *folder = in(dir, "learnt");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "25", "--mixup", "0", "--ema",
                "0", "--shift", "0", "--rotate", "0", "--flip", "0", "--out", folder), 0, &out);
     str_clear(&out);
-    expect(RUN(&out, "evaluate", testing_path(folder, "model.onnx"), "--data", faces, "--json"), 0,
+    expect(RUN(&out, "evaluate", in(folder, "model.onnx"), "--data", faces, "--json"), 0,
            &out);
     json_t *report = json_loads(out.s, 0, NULL);
     assert_non_null(report);
@@ -309,7 +319,7 @@ static void test_learning_reaches_the_pattern(void **state)
 static void test_nan_keeps_the_best_model(void **state)
 {
     (void)state;
-    const char *folder = testing_path(dir, "diverged");
+    const char *folder = in(dir, "diverged");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--clip", "0",
                "--schedule", "step", "--step-every", "1", "--rate", "0.001", "--epochs", "1",
@@ -331,7 +341,7 @@ static void test_nan_keeps_the_best_model(void **state)
 static void test_full_disk_loses_nothing(void **state)
 {
     (void)state;
-    const char *folder = testing_path(dir, "full");
+    const char *folder = in(dir, "full");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
     struct bytes model = read_file(folder, "model.onnx"), state_file = read_file(folder,
@@ -356,7 +366,7 @@ static void test_full_disk_loses_nothing(void **state)
 static void test_checkpoint_must_fit(void **state)
 {
     (void)state;
-    const char *folder = testing_path(dir, "other");
+    const char *folder = in(dir, "other");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
     str_clear(&out);
@@ -367,11 +377,11 @@ static void test_checkpoint_must_fit(void **state)
     assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint does not belong to this network"));
     struct bytes b = read_file(folder, "checkpoint");
     ((char *)b.data)[b.len / 2] ^= 1;
-    testing_write(testing_path(folder, "checkpoint"), b.data, b.len);
+    testing_write(in(folder, "checkpoint"), b.data, b.len);
     str_clear(&out);
     expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
     assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint is damaged"));
-    testing_write(testing_path(folder, "checkpoint"), b.data, b.len / 2);
+    testing_write(in(folder, "checkpoint"), b.data, b.len / 2);
     str_clear(&out);
     expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
     assert_non_null(strstr(out.s, "other/checkpoint: "));
@@ -382,9 +392,7 @@ static void test_checkpoint_must_fit(void **state)
 static void test_bad_input(void **state)
 {
     (void)state;
-    const char *bad = testing_path(dir, "bad.conf"), *rows = testing_path(dir, "rows.csv");
-    char out_dir[512];
-    snprintf(out_dir, sizeof out_dir, "%s/never", dir);
+    const char *bad = in(dir, "bad.conf"), *rows = in(dir, "rows.csv"), *out_dir = in(dir, "never");
     testing_write(bad, "net = xception38\n\nepochs = many\n", 32);
     struct str s = {0};
     struct rng rng;
@@ -430,13 +438,13 @@ static void test_bad_input(void **state)
             fail_msg("case %zu: '%s' does not say '%s'", i, out.s, cases[i].want);
         str_free(&out);
     }
-    assert_int_equal(access(testing_path(out_dir, "model.onnx"), F_OK), -1);
+    assert_int_equal(access(in(out_dir, "model.onnx"), F_OK), -1);
 }
 
 static void test_data_counts_rows_and_duplicates(void **state)
 {
     (void)state;
-    const char *path = testing_path(dir, "twins.csv");
+    const char *path = in(dir, "twins.csv");
     struct str s = {0}, out = {0};
     struct rng rng;
     rng_seed(&rng, 2, 0);
@@ -469,7 +477,7 @@ static void test_data_counts_rows_and_duplicates(void **state)
 static void test_crossval_measures_every_fold(void **state)
 {
     (void)state;
-    const char *folder = testing_path(dir, "folds");
+    const char *folder = in(dir, "folds");
     struct str out = {0};
     expect(RUN(&out, "crossval", recipe, "--data", faces, "--folds", "2", "--epochs", "1", "--out",
                folder), 0, &out);
