@@ -78,8 +78,10 @@ static struct nn_warp draw_warp(const struct nn_augment *a, struct rng *r, int s
     float scale = 1 / factor(r, a->zoom), shear = between(r, -a->shear, a->shear);
     struct nn_warp base = nn_warp_part(sw, sh, dw, dh, 0.5f, 0.5f, 1, mirrored);
     float c = cosf(angle) * scale, s = sinf(angle) * scale;
-    struct nn_warp w = {.a = base.a * c, .b = base.a * (c * shear - s),
-                        .d = base.e * s, .e = base.e * (s * shear + c)};
+    struct nn_warp w = {.a = base.a * c,
+                        .b = base.a * (c * shear - s),
+                        .d = base.e * s,
+                        .e = base.e * (s * shear + c)};
     float tx = (float)(dw - 1) / 2, ty = (float)(dh - 1) / 2;
     w.c = (float)(sw - 1) / 2 + dx * (float)sw - w.a * tx - w.b * ty;
     w.f = (float)(sh - 1) / 2 + dy * (float)sh - w.d * tx - w.e * ty;

@@ -184,8 +184,7 @@ static bool set_add(struct picture_set *s, int row)
     return true;
 }
 
-struct nn_duplicates nn_view_drop_duplicates(struct nn_view *v, const struct nn_view *others,
-                                             int n)
+struct nn_duplicates nn_view_drop_duplicates(struct nn_view *v, const struct nn_view *others, int n)
 {
     struct nn_duplicates gone = {0};
     struct picture_set elsewhere, seen;

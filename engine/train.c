@@ -26,7 +26,7 @@ struct nn_trainer {
     struct nn_epoch *history;
     int epochs; /* entries of history */
     size_t history_capacity;
-    float *saved;     /* nn_tape_total() weights, while those of the EMA are measured */
+    float *saved;      /* nn_tape_total() weights, while those of the EMA are measured */
     float *val_logits; /* val->count x classes */
 };
 
@@ -102,8 +102,8 @@ int nn_trainer_create(struct nn_trainer **out, struct nn_graph *g, const struct 
     }
     t->optim = nn_optim_create(t->tape, &c->optim);
     t->saved = mem_new(nn_tape_total(t->tape), sizeof *t->saved);
-    t->val_logits = mem_new((size_t)val->count + 1,
-                            (size_t)val->data->classes * sizeof *t->val_logits);
+    t->val_logits =
+        mem_new((size_t)val->count + 1, (size_t)val->data->classes * sizeof *t->val_logits);
     *out = t;
     return 0;
 }
@@ -225,8 +225,8 @@ static int count_right(const struct nn_trainer *t, const struct nn_batch *b)
     int classes = t->train->data->classes, right = 0;
     const float *logits = nn_tape_output(t->tape, 0);
     for (int i = 0; i < b->count; i++, logits += classes)
-        right += nn_argmax(logits, classes) == nn_argmax(b->label + (size_t)i * (size_t)classes,
-                                                         classes);
+        right += nn_argmax(logits, classes) ==
+                 nn_argmax(b->label + (size_t)i * (size_t)classes, classes);
     return right;
 }
 
@@ -250,7 +250,7 @@ static bool learn(struct nn_trainer *t, const struct nn_batch *b, float rate, ui
 }
 
 static int learn_all(struct nn_trainer *t, struct nn_loader *loader, int batches,
-                     struct nn_epoch *e, nn_step_fn *on_step, void *payload, struct err *err)
+                     struct nn_epoch *e, nn_progress_fn *on_step, void *payload, struct err *err)
 {
     const struct nn_batch *b;
     int64_t start = clock_now_us();
@@ -269,8 +269,14 @@ static int learn_all(struct nn_trainer *t, struct nn_loader *loader, int batches
         right += count_right(t, b);
         e->train_loss = (float)(loss_sum / (i + 1));
         e->train_accuracy = (float)right / (float)((i + 1) * b->count);
-        struct nn_step s = {e->number, i + 1, batches, e->train_loss, e->train_accuracy, e->rate,
-                            (double)(clock_now_us() - start) / 1e6, (i + 1) * b->count};
+        struct nn_progress s = {e->number,
+                                i + 1,
+                                batches,
+                                e->train_loss,
+                                e->train_accuracy,
+                                e->rate,
+                                (double)(clock_now_us() - start) / 1e6,
+                                (i + 1) * b->count};
         if (on_step != NULL && !on_step(&s, payload))
             return err_set(err, ERR_STOPPED, "stopped in epoch %d", e->number);
     }
@@ -291,12 +297,12 @@ static void finish_epoch(struct nn_trainer *t, struct nn_epoch *e)
     e->best = best == NULL || score(e) > score(best);
     if (t->config.schedule == NN_PLATEAU)
         nn_schedule_plateau(&t->plateau, e->val_loss, t->config.step_every, t->config.step_factor);
-    t->history = mem_grow(t->history, &t->history_capacity, (size_t)t->epochs + 1,
-                          sizeof *t->history);
+    t->history =
+        mem_grow(t->history, &t->history_capacity, (size_t)t->epochs + 1, sizeof *t->history);
     t->history[t->epochs++] = *e;
 }
 
-int nn_trainer_epoch(struct nn_trainer *t, nn_step_fn *on_step, void *payload, struct err *err)
+int nn_trainer_epoch(struct nn_trainer *t, nn_progress_fn *on_step, void *payload, struct err *err)
 {
     struct nn_loader_config config = loader_config(t);
     struct nn_loader *loader;
@@ -377,8 +383,8 @@ static struct state state_of(const struct nn_trainer *t)
 {
     struct state s;
     memset(&s, 0, sizeof s);
-    s.rows = hash(0xcbf29ce484222325u, t->train->row,
-                  (size_t)t->train->count * sizeof *t->train->row);
+    s.rows =
+        hash(0xcbf29ce484222325u, t->train->row, (size_t)t->train->count * sizeof *t->train->row);
     s.steps = nn_optim_steps(t->optim);
     s.plateau.scale = t->plateau.scale;
     s.plateau.best = t->plateau.best;
@@ -431,8 +437,8 @@ int nn_trainer_load(struct nn_trainer *t, const char *path, struct err *err)
         nn_optim_set_steps(t->optim, state.steps);
         t->plateau = state.plateau;
         t->epochs = (int)(s[3].size / sizeof *history);
-        t->history = mem_grow(t->history, &t->history_capacity, (size_t)t->epochs + 1,
-                              sizeof *t->history);
+        t->history =
+            mem_grow(t->history, &t->history_capacity, (size_t)t->epochs + 1, sizeof *t->history);
         memcpy(t->history, history, s[3].size);
     }
     free(weight);

@@ -99,8 +99,8 @@ static void print_json(const struct fold_result *r, int n)
     for (int i = 0; i < n; i++)
         json_array_append_new(folds, json_pack("{s:f, s:f, s:i}", "accuracy", r[i].accuracy,
                                                "macro_f1", r[i].macro_f1, "epoch", r[i].epoch));
-    json_t *all = json_pack("{s:f, s:f, s:o}", "mean", mean, "deviation", deviation, "folds",
-                            folds);
+    json_t *all =
+        json_pack("{s:f, s:f, s:o}", "mean", mean, "deviation", deviation, "folds", folds);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
     json_decref(all);

@@ -42,8 +42,8 @@ static int write_png(const char *dir, const char *title, const struct nn_epoch *
     for (int s = 0; s < SERIES; s++)
         y[s] = mem_new((size_t)count + 1, sizeof **y);
     for (int i = 0; i < count; i++) {
-        const float value[SERIES] = {h[i].train_loss,     h[i].val_loss,
-                                     h[i].averaged_loss,  100 * h[i].train_accuracy,
+        const float value[SERIES] = {h[i].train_loss,         h[i].val_loss,
+                                     h[i].averaged_loss,      100 * h[i].train_accuracy,
                                      100 * h[i].val_accuracy, 100 * h[i].averaged_accuracy};
         for (int s = 0; s < SERIES; s++)
             y[s][i] = (double)value[s];

@@ -18,9 +18,9 @@ enum { VOTERS = 10, SHEET_COLUMNS = 10 };
 
 struct contents {
     int rows[NN_SPLIT_COUNT][EMOTION_COUNT];
-    int repeats[NN_SPLIT_COUNT];  /* rows that repeat an earlier one of the same split */
+    int repeats[NN_SPLIT_COUNT];   /* rows that repeat an earlier one of the same split */
     int elsewhere[NN_SPLIT_COUNT]; /* rows, repeats left out, that an earlier split shows too */
-    int majority[NN_SPLIT_COUNT]; /* rows with a FER+ majority */
+    int majority[NN_SPLIT_COUNT];  /* rows with a FER+ majority */
 };
 
 static void count_votes(struct contents *c, const struct nn_dataset *d)
@@ -80,15 +80,15 @@ static void print_json(const struct contents *c, const struct lab_data_set *d)
         json_t *classes = json_object();
         for (int e = 0; e < EMOTION_COUNT; e++)
             json_object_set_new(classes, lab_labels[e], json_integer(c->rows[s][e]));
-        json_t *split = json_pack("{s:i, s:i, s:i, s:o}", "pictures", d->split[s].count, "repeats",
-                                  c->repeats[s], "seen_before", c->elsewhere[s], "classes",
-                                  classes);
+        json_t *split =
+            json_pack("{s:i, s:i, s:i, s:o}", "pictures", d->split[s].count, "repeats",
+                      c->repeats[s], "seen_before", c->elsewhere[s], "classes", classes);
         if (d->data->shares > 0)
             json_object_set_new(split, "ferplus_majority", json_integer(c->majority[s]));
         json_object_set_new(splits, fer_split_name((enum nn_split)s), split);
     }
-    json_t *all = json_pack("{s:i, s:i, s:o}", "width", d->data->width, "height",
-                            d->data->height, "splits", splits);
+    json_t *all = json_pack("{s:i, s:i, s:o}", "width", d->data->width, "height", d->data->height,
+                            "splits", splits);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
     json_decref(all);

@@ -4,7 +4,7 @@
 #include "emotion.h"
 #include "vision/fer_data.h"
 
-const char *const lab_labels[] = {"angry", "disgust", "fear", "happy",
+const char *const lab_labels[] = {"angry", "disgust",  "fear",   "happy",
                                   "sad",   "surprise", "neutral"};
 
 enum { HOLD_OUT = 10 };

@@ -36,8 +36,7 @@ static void measure_single(struct evaluation *e, const struct nn_view *v, const 
     nn_confusion_init(&e->confusion, EMOTION_COUNT);
     for (int i = 0; i < v->count; i++) {
         e->truth[i] = v->data->label[v->row[i]];
-        e->guess[i] =
-            (uint8_t)nn_argmax(logits + (size_t)i * EMOTION_COUNT, EMOTION_COUNT);
+        e->guess[i] = (uint8_t)nn_argmax(logits + (size_t)i * EMOTION_COUNT, EMOTION_COUNT);
         nn_confusion_add(&e->confusion, e->truth[i], e->guess[i]);
     }
     e->accuracy = nn_confusion_accuracy(&e->confusion);
@@ -197,15 +196,15 @@ json_t *evaluation_json(const struct evaluation *e)
         "{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:i}, s:f, s:o, s:o, s:o}", "count",
         (json_int_t)nn_confusion_total(&e->confusion), "accuracy", e->accuracy, "macro_f1",
         e->macro_f1, "ece", e->ece, "log_loss", e->log_loss, "flip_accuracy", e->flip,
-        "ten_crop_accuracy", e->ten_crop, "unique", "accuracy", e->unique, "count",
-        e->unique_count, "temperature", (double)e->temperature, "labels", labels, "per_class",
+        "ten_crop_accuracy", e->ten_crop, "unique", "accuracy", e->unique, "count", e->unique_count,
+        "temperature", (double)e->temperature, "labels", labels, "per_class",
         per_class_json(&e->confusion), "confusion", confusion_json(&e->confusion));
     if (e->two_heads)
         json_object_set_new(out, "both_heads_accuracy", json_real(e->combined));
     if (e->ferplus_count > 0)
-        json_object_set_new(out, "ferplus",
-                            json_pack("{s:f, s:i}", "accuracy", e->ferplus, "count",
-                                      e->ferplus_count));
+        json_object_set_new(
+            out, "ferplus",
+            json_pack("{s:f, s:i}", "accuracy", e->ferplus, "count", e->ferplus_count));
     return out;
 }
 

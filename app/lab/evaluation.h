@@ -12,16 +12,16 @@
 struct evaluation {
     struct nn_confusion confusion; /* single crop, label head; so are the next four */
     double accuracy, macro_f1;
-    double ece, log_loss; /* after the model's temperature */
+    double ece, log_loss;  /* after the model's temperature */
     double flip, ten_crop; /* accuracies of the averaged outputs */
     double unique;         /* accuracy on the rows that are shown nowhere else; 0 .. 1 */
     int unique_count;
     bool two_heads;
-    double combined;     /* two heads: accuracy of the app's mean of both */
-    double ferplus;      /* FER+ majority accuracy over its eight emotions */
-    int ferplus_count;   /* rows with a majority; 0: no votes were read */
-    uint8_t *truth;      /* per row of the view */
-    uint8_t *guess;      /* per row of the view */
+    double combined;   /* two heads: accuracy of the app's mean of both */
+    double ferplus;    /* FER+ majority accuracy over its eight emotions */
+    int ferplus_count; /* rows with a majority; 0: no votes were read */
+    uint8_t *truth;    /* per row of the view */
+    uint8_t *guess;    /* per row of the view */
     float temperature;
 };
 

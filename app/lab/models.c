@@ -40,8 +40,7 @@ static int export(const struct lab_values *v, const char *model, struct err *err
 {
     struct nn_zoo_options options = {.width_factor = (float)v->width, .seed = 1};
     struct nn_graph *g;
-    int rc = model != NULL ? nn_onnx_load(&g, model, err)
-                           : nn_zoo_build(&g, v->net, &options, err);
+    int rc = model != NULL ? nn_onnx_load(&g, model, err) : nn_zoo_build(&g, v->net, &options, err);
     if (rc < 0)
         return rc;
     rc = nn_onnx_save(g, v->out, err);

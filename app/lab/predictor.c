@@ -57,8 +57,8 @@ static void show(struct predictor *p, const struct nn_view *v, int row, const st
 {
     static _Thread_local uint8_t picture[PREPROCESS_SIDE_MAX * PREPROCESS_SIDE_MAX];
     const struct nn_dataset *d = v->data;
-    nn_warp_apply(w, NULL, nn_dataset_picture(d, row), 1, d->height, d->width, picture,
-                  p->pre.side, p->pre.side);
+    nn_warp_apply(w, NULL, nn_dataset_picture(d, row), 1, d->height, d->width, picture, p->pre.side,
+                  p->pre.side);
     preprocess_normalise(&p->pre, picture, false,
                          nn_run_input(p->run, 0) + (size_t)at * p->input_size);
 }

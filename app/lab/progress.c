@@ -29,7 +29,7 @@ void progress_clear(void)
         fputs("\r\033[K", stderr);
 }
 
-bool progress_show(const struct nn_step *s, void *epochs)
+bool progress_show(const struct nn_progress *s, void *epochs)
 {
     static int64_t drawn_us;
     int64_t now = clock_now_us();
@@ -44,9 +44,8 @@ bool progress_show(const struct nn_step *s, void *epochs)
     double each = s->seconds / s->batch, rest = each * (s->batches - s->batch);
     progress_duration(rest, left);
     progress_duration(rest + each * s->batches * (total - s->epoch), all);
-    fprintf(stderr,
-            "\r\033[K%d/%d [%s] %d/%d loss %.3f acc %.1f %% %.0f img/s ETA %s (all %s)",
-            s->epoch, total, bar, s->batch, s->batches, (double)s->loss,
-            100 * (double)s->accuracy, s->images / (s->seconds > 0 ? s->seconds : 1), left, all);
+    fprintf(stderr, "\r\033[K%d/%d [%s] %d/%d loss %.3f acc %.1f %% %.0f img/s ETA %s (all %s)",
+            s->epoch, total, bar, s->batch, s->batches, (double)s->loss, 100 * (double)s->accuracy,
+            s->images / (s->seconds > 0 ? s->seconds : 1), left, all);
     return true;
 }

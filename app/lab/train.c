@@ -86,8 +86,8 @@ static int finish_epoch(struct training *t, const struct lab_values *v, const st
     int rc = last->best ? training_save_model(t, last->averaged, f->model.s, err) : 0;
     if (rc == 0)
         rc = nn_trainer_save(t->trainer, f->checkpoint.s, err);
-    return rc < 0 ? rc : curves_write(v->out, v->net != NULL ? v->net : v->init, history, count,
-                                      err);
+    return rc < 0 ? rc
+                  : curves_write(v->out, v->net != NULL ? v->net : v->init, history, count, err);
 }
 
 static int learn(struct training *t, struct lab_values *v, const struct run_files *f,

@@ -37,9 +37,8 @@ static int freeze(struct nn_graph *g, const char *name, struct err *err)
 
 static int build_graph(struct nn_graph **out, const struct lab_values *v, struct err *err)
 {
-    struct nn_zoo_options options = {.classes = EMOTION_COUNT,
-                                     .width_factor = (float)v->width,
-                                     .seed = (uint64_t)v->seed};
+    struct nn_zoo_options options = {
+        .classes = EMOTION_COUNT, .width_factor = (float)v->width, .seed = (uint64_t)v->seed};
     int rc;
     if (v->net == NULL && v->init == NULL)
         return err_set(err, ERR_NOT_FOUND, "no network: name one with --net or in a recipe");
@@ -59,8 +58,9 @@ static int set_preprocess(struct training *t, const struct lab_values *v, struct
     const struct nn_shape *in = nn_graph_shape(t->graph, nn_graph_input(t->graph, 0));
     if (in->rank != 4 || in->dims[2] != in->dims[3] || in->dims[2] > PREPROCESS_SIDE_MAX ||
         (in->dims[1] != 1 && in->dims[1] != 3))
-        return err_set(err, ERR_RANGE, "the network's input is no square picture of 1 or 3 "
-                                       "channels");
+        return err_set(err, ERR_RANGE,
+                       "the network's input is no square picture of 1 or 3 "
+                       "channels");
     t->pre = preprocess_defaults();
     t->pre.side = (int)in->dims[2];
     t->pre.channels = (int)in->dims[1];

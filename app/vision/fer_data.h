@@ -10,8 +10,7 @@ enum { FER_SIDE = 48, FERPLUS_COUNT = 10 };
 /* Columns of the FER+ votes, in the order of the file and of the output `ferplus`. */
 extern const char *const ferplus_names[FERPLUS_COUNT];
 /* The same as the value of the metadata key ferplus_labels (vision/preprocess.h). */
-#define FERPLUS_LABELS \
-    "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,nf"
+#define FERPLUS_LABELS "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,nf"
 
 /* The name used in FER-2013's Usage column: "Training", "PublicTest", "PrivateTest". */
 const char *fer_split_name(enum nn_split split);

@@ -110,9 +110,9 @@ static void test_folds_are_a_stratified_partition(void **state)
         assert_int_equal(in.count + out.count, all.count);
         assert_true(out.count == 20 || out.count == 21);
         nn_view_class_counts(&out, counts);
-        assert_int_equal(counts[0], 14);                      /* 70 / 5 */
-        assert_true(counts[1] == 5 || counts[1] == 6);        /* 28 / 5 */
-        assert_int_equal(counts[2], 1);                       /* 5 / 5 */
+        assert_int_equal(counts[0], 14);               /* 70 / 5 */
+        assert_true(counts[1] == 5 || counts[1] == 6); /* 28 / 5 */
+        assert_int_equal(counts[2], 1);                /* 5 / 5 */
         for (int i = 0; i < out.count; i++)
             held[out.row[i]]++;
         for (int i = 0; i < in.count; i++)
@@ -158,8 +158,13 @@ static float divisor = 2;
 
 static struct nn_loader_config config_of(const struct nn_view *v)
 {
-    return (struct nn_loader_config){.view = v, .batch = 8, .height = 2, .width = 2,
-                                     .input_size = 4, .normalise = divide, .payload = &divisor,
+    return (struct nn_loader_config){.view = v,
+                                     .batch = 8,
+                                     .height = 2,
+                                     .width = 2,
+                                     .input_size = 4,
+                                     .normalise = divide,
+                                     .payload = &divisor,
                                      .seed = 5};
 }
 
@@ -212,8 +217,13 @@ static void test_loader_repeats_an_epoch_bit_for_bit(void **state)
     float x[3][412], label[3][309];
     nn_view_of_split(&v, d, NN_TRAINING);
     struct nn_loader_config c = config_of(&v);
-    c.augment = (struct nn_augment){.flip = 0.5f, .shift = 0.3f, .rotate = 20, .brightness = 0.3f,
-                                    .gamma = 0.5f, .erase = 0.5f, .erase_area = 0.5f};
+    c.augment = (struct nn_augment){.flip = 0.5f,
+                                    .shift = 0.3f,
+                                    .rotate = 20,
+                                    .brightness = 0.3f,
+                                    .gamma = 0.5f,
+                                    .erase = 0.5f,
+                                    .erase_area = 0.5f};
     c.mixup = 0.3f;
     c.mixup_share = 0.5f;
     read_epoch(&c, 3, x[0], label[0]);

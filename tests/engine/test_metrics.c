@@ -106,13 +106,13 @@ static void test_majority_follows_barsoum(void **state)
         float votes[10];
         int want;
     } cases[] = {
-        {{4, 0, 0, 1, 3, 2, 0, 0, 0, 0}, -1}, /* 4 of 9: no majority once the single vote went */
-        {{6, 0, 1, 1, 0, 0, 0, 0, 2, 0}, 0},  /* 6 of 8 */
-        {{0, 5, 5, 0, 0, 0, 0, 0, 0, 0}, -1}, /* a tie is no majority */
-        {{0, 5, 1, 1, 1, 1, 1, 0, 0, 0}, 1},  /* five single votes are outliers */
-        {{0, 0, 0, 0, 0, 0, 0, 2, 8, 0}, -1}, /* unknown */
+        {{4, 0, 0, 1, 3, 2, 0, 0, 0, 0}, -1},  /* 4 of 9: no majority once the single vote went */
+        {{6, 0, 1, 1, 0, 0, 0, 0, 2, 0}, 0},   /* 6 of 8 */
+        {{0, 5, 5, 0, 0, 0, 0, 0, 0, 0}, -1},  /* a tie is no majority */
+        {{0, 5, 1, 1, 1, 1, 1, 0, 0, 0}, 1},   /* five single votes are outliers */
+        {{0, 0, 0, 0, 0, 0, 0, 2, 8, 0}, -1},  /* unknown */
         {{0, 0, 0, 0, 0, 0, 0, 0, 0, 10}, -1}, /* not a face */
-        {{0, 0, 0, 0, 0, 0, 0, 9, 1, 0}, 7},  /* contempt counts */
+        {{0, 0, 0, 0, 0, 0, 0, 9, 1, 0}, 7},   /* contempt counts */
         {{0}, -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

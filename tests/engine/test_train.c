@@ -57,9 +57,16 @@ static struct nn_graph *make_graph(int width, int heads)
 
 static struct nn_train_config config_of(int epochs)
 {
-    struct nn_train_config c = {.epochs = epochs, .batch = 6, .seed = 1, .rate = 0.01f,
-                                .schedule = NN_COSINE, .warmup = 0.1f, .share_weight = 0.5f,
-                                .mixup = 0.2f, .mixup_share = 0.3f, .normalise = normalise};
+    struct nn_train_config c = {.epochs = epochs,
+                                .batch = 6,
+                                .seed = 1,
+                                .rate = 0.01f,
+                                .schedule = NN_COSINE,
+                                .warmup = 0.1f,
+                                .share_weight = 0.5f,
+                                .mixup = 0.2f,
+                                .mixup_share = 0.3f,
+                                .normalise = normalise};
     c.optim = nn_optim_defaults(NN_ADAMW);
     c.optim.ema = 0.9f;
     c.augment.shift = 0.05f;
@@ -200,7 +207,7 @@ static void test_patience_stops(void **state)
     free_rig(&r);
 }
 
-static bool stop_at_second(const struct nn_step *s, void *payload)
+static bool stop_at_second(const struct nn_progress *s, void *payload)
 {
     (*(int *)payload)++;
     return s->batch < 2;
@@ -268,8 +275,9 @@ static void test_checkpoints_that_do_not_fit_change_nothing(void **state)
     make_rig(&fewer, 4, 1, &c);
     nn_trainer_destroy(fewer.trainer);
     fewer.train.count -= 3;
-    assert_int_equal(nn_trainer_create(&fewer.trainer, fewer.graph, &c, &fewer.train, &fewer.val,
-                                       NULL, NULL), 0);
+    assert_int_equal(
+        nn_trainer_create(&fewer.trainer, fewer.graph, &c, &fewer.train, &fewer.val, NULL, NULL),
+        0);
     assert_int_equal(nn_trainer_load(fewer.trainer, path, &err), ERR_FORMAT);
     assert_non_null(strstr(err.text, "other training pictures"));
     int count;

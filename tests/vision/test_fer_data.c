@@ -114,7 +114,7 @@ static const char *write_faces(const char *dir, int rows)
     return write_text(dir, "faces.csv", &s);
 }
 
-#define VOTE_HEADER \
+#define VOTE_HEADER                                                                                \
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 
 static void test_votes_become_shares(void **state)

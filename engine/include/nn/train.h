@@ -33,17 +33,17 @@ struct nn_train_config {
     struct nn_optim_params optim;
     float rate; /* base learning rate */
     enum nn_schedule schedule;
-    float warmup;        /* COSINE: share of the training with a rising rate */
-    int step_every;      /* STEP: epochs between two steps; PLATEAU: epochs of patience */
-    float step_factor;   /* STEP, PLATEAU: factor on the rate */
-    float smoothing;     /* label smoothing, 0 .. 1 */
-    float share_weight;  /* of the vote head's loss; the label head's is 1 */
-    float soft_weight;   /* see nn_loader_config */
-    const float *soft;   /* borrowed, as soft_share */
+    float warmup;       /* COSINE: share of the training with a rising rate */
+    int step_every;     /* STEP: epochs between two steps; PLATEAU: epochs of patience */
+    float step_factor;  /* STEP, PLATEAU: factor on the rate */
+    float smoothing;    /* label smoothing, 0 .. 1 */
+    float share_weight; /* of the vote head's loss; the label head's is 1 */
+    float soft_weight;  /* see nn_loader_config */
+    const float *soft;  /* borrowed, as soft_share */
     const float *soft_share;
     enum nn_class_weights class_weights;
     struct nn_augment augment;
-    float mixup, mixup_share; /* see nn_loader_config */
+    float mixup, mixup_share;   /* see nn_loader_config */
     nn_normalise_fn *normalise; /* must fill the graph's input from channels x H x W bytes */
     void *payload;
 };
@@ -51,7 +51,7 @@ struct nn_train_config {
 /* One finished epoch. Losses are cross-entropies of the label head without smoothing, except
  * train_loss, which is what was minimised. */
 struct nn_epoch {
-    int number; /* from 1 */
+    int number;                       /* from 1 */
     float train_loss, train_accuracy; /* over the augmented pictures, while learning */
     float val_loss, val_accuracy;
     float averaged_loss, averaged_accuracy; /* of the EMA weights; NAN without EMA */
@@ -62,13 +62,14 @@ struct nn_epoch {
 };
 
 /* After each batch. Means over the epoch so far. */
-struct nn_step {
+struct nn_progress {
     int epoch, batch, batches; /* from 1 */
     float loss, accuracy, rate;
     double seconds; /* since the epoch began */
     int images;     /* learnt in this epoch */
 };
-typedef bool nn_step_fn(const struct nn_step *s, void *payload); /* false: stop, ERR_STOPPED */
+typedef bool nn_progress_fn(const struct nn_progress *s,
+                            void *payload); /* false: stop, ERR_STOPPED */
 
 struct nn_trainer;
 
@@ -81,7 +82,7 @@ void nn_trainer_destroy(struct nn_trainer *t); /* NULL is allowed */
 
 /* Learns one epoch and measures it. ERR_RANGE when the loss is not finite any more, ERR_STOPPED
  * when on_step (may be NULL) said so: the trainer is then only good for destroying. */
-int nn_trainer_epoch(struct nn_trainer *t, nn_step_fn *on_step, void *payload, struct err *err);
+int nn_trainer_epoch(struct nn_trainer *t, nn_progress_fn *on_step, void *payload, struct err *err);
 
 /* All epochs are learnt, or patience is at an end. */
 bool nn_trainer_done(const struct nn_trainer *t);
