@@ -41,8 +41,8 @@ EXPLAINED = {
     ("tt4857264", "title"): "English title of Contratiempo",
     ("tt2576852", "actors"): "the top 1000 lists the voices of the English version",
 }
-ARTICLES = set("the a an le la les l il lo i gli un una une der die das ein eine el los las o os as "
-               "den det".split())
+ARTICLES = set("the a an le la les l il lo i gli un una une der die das ein eine el los las o os "
+               "as den det".split())
 
 problems = []
 
@@ -271,7 +271,8 @@ def check_facts(line, film, sources):
             if norm_name(s["director"]) not in map(norm_name, film["director"].split("|")):
                 wrong(f"director {film['director']}; {s['source']} has {s['director']}")
             ours = set(map(norm_name, film["actors"].split("|")))
-            if ours.isdisjoint(map(norm_name, s["actors"])) and (film["imdb_id"], "actors") not in EXPLAINED:
+            apart = ours.isdisjoint(map(norm_name, s["actors"]))
+            if apart and (film["imdb_id"], "actors") not in EXPLAINED:
                 wrong(f"actors {film['actors']}; {s['source']} has {s['actors']}")
     ratings = [s for s in sources if "rating" in s]
     if ratings and not any(abs(float(film["rating"]) - s["rating"]) < 0.051 for s in ratings):
