@@ -6,7 +6,8 @@
  * same bits for any number of threads), and allocates nothing.
  *
  * exec.c        the table: operator -> prepare functions for the two layouts
- * exec_conv.c   C16 convolutions          exec_window.c   any convolution or pool, plain
+ * exec_conv.c, exec_winograd.c   C16 convolutions
+ * exec_window.c any convolution or pool, plain
  * exec_pool.c   C16 pools                 exec_matmul.c   Gemm, MatMul
  * exec_unary.c  activations, arithmetic   exec_nary.c     broadcasting arithmetic
  * exec_norm.c   softmax, normalisations   exec_reduce.c   reductions, global pools
@@ -25,7 +26,7 @@ nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_resize, nn__prepare_reduce, nn__prepare_softmax,
     nn__prepare_layer_norm, nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
-    nn__prepare_conv16, nn__prepare_pool16, nn__prepare_global_pool16, nn__prepare_quantize,
+    nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16, nn__prepare_quantize,
     nn__prepare_fill;
 
 struct nn__exec_info {
@@ -38,6 +39,9 @@ const struct nn__exec_info *nn__exec_info(enum nn_op op);
 bool nn__fits_c16(const struct nn__compiler *c, const struct nn_node *n);
 /* A convolution that reads a plain input with a border and writes C16 (few input channels). */
 bool nn__is_planar_conv(const struct nn__compiler *c, const struct nn_node *n);
+/* The tile size (2, 4, 6) with which Winograd's method computes this convolution faster than the
+ * direct one; 0: it does not. */
+int nn__winograd_size(const struct nn__compiler *c, const struct nn_node *n);
 /* Where Resize reads pixel i of a result axis of `out` elements. */
 double nn__resize_source(const struct nn_node *n, double i, double scale, int64_t in, int64_t out);
 /* The border that a node wants around its first input: top, left, bottom, right. */

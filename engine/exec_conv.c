@@ -163,6 +163,8 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
 {
     const struct nn_node *n = j->node;
     const struct nn_shape *k = nn__shape_of(c, n->inputs[1]);
+    if (nn__winograd_size(c, n) > 0)
+        return nn__prepare_winograd(c, j, s, err);
     struct conv *v = nn__context(c, sizeof *v);
     struct nn_window w;
     int code = nn__window(c->g, n, &w, err);
