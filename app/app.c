@@ -36,7 +36,7 @@ enum { LATENCIES_MAX = 256, INPUTS_A_TURN = 64 };
 #define SECOND INT64_C(1000000)
 #define IDLE_US (SECOND / 4)   /* longest sleep: signals and --exit-after are seen within it */
 #define FRAME_US (SECOND / 60) /* nothing is drawn more often */
-#define SLOW_FRAME_US (SECOND / 10)
+#define SLOW_FRAME_US (SECOND / 5)
 #define STILL_GIVE_UP_US (2 * SECOND)
 #define FRESH_US SECOND /* live faces this old still stand for a late reading */
 
@@ -408,7 +408,7 @@ static void take_frame(struct app *a)
     *place = f;
     if (!frozen(a)) {
         a->texture_stale = true;
-        a->dirty = true;
+        a->dirty |= a->session.state == SESSION_LIVE || a->session.state == SESSION_COUNTDOWN;
     }
 }
 

@@ -20,6 +20,8 @@ static struct ui_rect picture_draw(struct ui *u, const struct view *v, struct ui
     struct ui_rect picture = ui_cover(where, (float)v->picture_width, (float)v->picture_height);
     if (v->picture_width > 0)
         ui_video(u, where, picture);
+    else
+        ui_shade(u, where, UI_NIGHT, UI_DUSK);
     return picture;
 }
 
@@ -116,7 +118,6 @@ static void live_draw(struct ui *u, const struct view *v)
 {
     struct ui_rect all = whole(u);
     char buffer[120];
-    background_draw(u);
     struct ui_rect picture = picture_draw(u, v, all);
     ui_fade(u, (struct ui_rect){0, 0, all.w, BAR_TOP + 24.0f}, UI_NIGHT, 0.78f, 0.0f);
     ui_fade(u, (struct ui_rect){0, all.h - BAR_BOTTOM - 24.0f, all.w, BAR_BOTTOM + 24.0f}, UI_NIGHT,
@@ -138,32 +139,45 @@ static void live_draw(struct ui *u, const struct view *v)
 static void reading_draw(struct ui *u, const struct view *v)
 {
     struct ui_rect all = whole(u);
-    background_draw(u);
     struct ui_rect picture = picture_draw(u, v, all);
     faces_draw(u, v, ui_inset(all, UI_MARGIN), picture);
     note_draw(u, "Reading the picture \xe2\x80\xa6");
+}
+
+/* Stands where the picture would be. */
+static void mood_disc_draw(struct ui *u, struct ui_rect area, enum emotion e)
+{
+    float side = 0.55f * fminf(area.w, area.h);
+    struct ui_rect disc = {area.x + 0.5f * (area.w - side), area.y + 0.5f * (area.h - side), side,
+                           side};
+    ui_fill(u, disc, words_color(e), 0.14f, side);
+    ui_fill(u, ui_inset(disc, 0.1f * side), words_color(e), 0.22f, side);
+    disc.y += 0.5f * (side - ui_line_height(UI_LARGE));
+    ui_text(u, disc, UI_LARGE, words_color(e), UI_CENTER, 1, words_looks(e));
 }
 
 static void frozen_draw(struct ui *u, const struct view *v)
 {
     struct ui_rect where = results_picture(u), area = ui_inset(where, UI_MARGIN);
     float low = mood_tiles_height(area.w, 36.0f) + ui_line_height(UI_SMALL) + UI_GAP;
-    background_draw(u);
     struct ui_rect picture = picture_draw(u, v, where);
     area.h -= low + UI_GAP;
     ui_fade(u, (struct ui_rect){0, where.h - low - 96.0f, where.w, low + 96.0f}, UI_NIGHT, 0.0f,
             0.92f);
     if (v->session->read)
         faces_draw(u, v, area, picture);
+    else if (v->picture_width == 0)
+        mood_disc_draw(u, area, (enum emotion)v->session->manual);
     struct ui_rect r = {area.x, where.h - UI_MARGIN - low + UI_GAP, area.w, 0};
-    r.y += ui_text(u, r, UI_SMALL, UI_INK, UI_LEFT, 1, "Not right? Choose the mood:") + 4.0f;
+    r.y += ui_text(u, r, UI_SMALL, UI_INK, UI_LEFT, 1,
+                   v->session->read ? "Not right? Choose the mood:" : "Another mood:") +
+           4.0f;
     mood_tiles_draw(u, r, 36.0f, v->session->manual);
     results_draw(u, v);
 }
 
 static void countdown_page(struct ui *u, const struct view *v)
 {
-    background_draw(u);
     picture_draw(u, v, whole(u));
     countdown_draw(u, v);
 }

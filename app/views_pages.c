@@ -8,9 +8,7 @@
 
 void background_draw(struct ui *u)
 {
-    struct ui_rect all = {0, 0, ui_width(u), ui_height(u)};
-    ui_fill(u, all, UI_NIGHT, 1.0f, 0);
-    ui_fade(u, all, UI_DUSK, 0.0f, 1.0f);
+    ui_shade(u, (struct ui_rect){0, 0, ui_width(u), ui_height(u)}, UI_NIGHT, UI_DUSK);
 }
 
 static struct ui_rect column(const struct ui *u, float widest)
@@ -134,19 +132,47 @@ static const char *const notice_lines[] = {
 };
 enum { NOTICE_LINES = sizeof notice_lines / sizeof notice_lines[0] };
 
-static float notice_height(struct ui *u, float width)
+static float notice_height(struct ui *u, enum ui_font font, float width)
 {
     float height = 0.0f;
     for (int i = 0; i < NOTICE_LINES; i++)
-        height += ui_text_height(u, width, UI_LEAD, 0, notice_lines[i]) + 1.5f * UI_GAP;
+        height += ui_text_height(u, width, font, 0, notice_lines[i]) + 1.5f * UI_GAP;
     return height;
 }
 
-static void notice_draw(struct ui *u, struct ui_rect r)
+static void notice_draw(struct ui *u, struct ui_rect r, enum ui_font font)
 {
     for (int i = 0; i < NOTICE_LINES; i++)
-        r.y += ui_text(u, r, UI_LEAD, i == 0 ? UI_INK : UI_DIM, UI_CENTER, 0, notice_lines[i]) +
+        r.y += ui_text(u, r, font, i == 0 ? UI_INK : UI_DIM, UI_CENTER, 0, notice_lines[i]) +
                1.5f * UI_GAP;
+}
+
+/* The attract page in two sizes: the large one where it fits. */
+struct attract {
+    enum ui_font heading, text;
+    float tile; /* height of a mood tile, for fingers */
+    float heading_height, notice_height, tiles_height, gap, height;
+};
+
+static const char question[] = "Which film suits your face today?";
+
+static struct attract attract_measure(struct ui *u, float width, bool large)
+{
+    struct attract a = {large ? UI_HUGE : UI_TITLE,
+                        large ? UI_LEAD : UI_SMALL,
+                        large ? 76.0f : 62.0f,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0};
+    a.heading_height = ui_text_height(u, width, a.heading, 2, question);
+    a.notice_height = notice_height(u, a.text, width);
+    a.tiles_height = mood_tiles_height(width, a.tile);
+    a.height = a.heading_height + a.notice_height + a.tiles_height + ui_line_height(UI_TITLE);
+    a.gap = fminf(fmaxf((ui_height(u) - a.height) / 6.0f, 0.5f * UI_GAP), 56.0f);
+    a.height += 3 * a.gap;
+    return a;
 }
 
 static const char *invitation(const struct view *v)
@@ -163,25 +189,21 @@ static const char *invitation(const struct view *v)
 
 void attract_draw(struct ui *u, const struct view *v)
 {
-    static const char question[] = "Which film suits your face today?";
     double seconds = (double)v->now_us * 1e-6;
     struct ui_rect r = column(u, 1000.0f), all = {0, 0, ui_width(u), ui_height(u)};
-    float heading = ui_text_height(u, r.w, UI_HUGE, 2, question);
-    float notice = notice_height(u, r.w), tiles = mood_tiles_height(r.w, 76.0f);
-    float free_room = all.h - heading - notice - tiles - 2 * ui_line_height(UI_TITLE);
-    float gap = fminf(fmaxf(free_room / 5.0f, UI_GAP), 56.0f);
-    float invite = ui_line_height(UI_TITLE) + gap;
+    struct attract a = attract_measure(u, r.w, true);
+    if (a.height > all.h - 2 * UI_GAP)
+        a = attract_measure(u, r.w, false);
     background_draw(u);
     wandering_circles(u, seconds);
     ui_hit(u, all, HIT_GO);
     r.x += 10.0f * (float)sin(seconds * 0.1); /* spares the screen */
-    r.y = 0.5f * (all.h - heading - notice - tiles - 2 * gap - invite) +
-          6.0f * (float)cos(seconds * 0.13);
-    r.y += ui_text(u, r, UI_HUGE, UI_INK, UI_CENTER, 2, question) + gap;
-    notice_draw(u, r);
-    r.y += notice + gap;
-    mood_tiles_draw(u, r, 76.0f, -1);
-    r.y += tiles + gap;
+    r.y = 0.5f * (all.h - a.height) + 0.4f * UI_GAP * (float)cos(seconds * 0.13);
+    r.y += ui_text(u, r, a.heading, UI_INK, UI_CENTER, 2, question) + a.gap;
+    notice_draw(u, r, a.text);
+    r.y += a.notice_height + a.gap;
+    mood_tiles_draw(u, r, a.tile, -1);
+    r.y += a.tiles_height + a.gap;
     ui_text(u, r, UI_TITLE, sin(seconds * 2.5) > -0.5 ? UI_ACCENT : UI_INK, UI_CENTER, 1,
             invitation(v));
 }
@@ -235,7 +257,9 @@ void help_draw(struct ui *u)
                    ui_text_height(u, r.w - 2 * UI_MARGIN, UI_SMALL, 0, about);
     r.h = fminf(height, all.h);
     r.y = 0.5f * (all.h - r.h);
-    ui_fill(u, r, UI_PANEL, 0.96f, UI_RADIUS);
+    ui_fill(u, r, UI_PANEL, 0.97f, UI_RADIUS);
+    ui_stroke(u, r, UI_RAISED, 1.0f, UI_RADIUS, 1.5f);
+    float bottom = r.y + r.h;
     r = ui_inset(r, UI_MARGIN);
     r.y += ui_text(u, r, UI_LARGE, UI_INK, UI_LEFT, 1, "Keys") + UI_GAP;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -244,6 +268,7 @@ void help_draw(struct ui *u)
         float used = ui_text(u, meaning, UI_SMALL, UI_INK, UI_LEFT, 2, keys[i].meaning);
         r.y += fmaxf(used, ui_key_height()) + UI_GAP;
     }
-    ui_text(u, r, UI_SMALL, UI_DIM, UI_LEFT, 0, about);
+    if (r.y + ui_text_height(u, r.w, UI_SMALL, 0, about) <= bottom) /* keys come first */
+        ui_text(u, r, UI_SMALL, UI_DIM, UI_LEFT, 0, about);
     ui_hit(u, all, HIT_HELP);
 }

@@ -22,7 +22,7 @@ enum view_hit {
 /* views_words.c: emotions in words and colours. */
 enum ui_color words_color(enum emotion e);
 const char *words_looks(enum emotion e); /* "happy", "surprised" */
-const char *words_look(enum emotion e);  /* "a happy look" */
+const char *words_a(enum emotion e);     /* "a happy", "an angry" */
 /* "happy 72 %, neutral 15 %": the scores from 10 % up, at most three. */
 void words_mood(const struct emotion_scores *mood, char *out, size_t cap);
 /* "2 h 5 min" */

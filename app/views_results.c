@@ -112,7 +112,8 @@ static void header_draw(struct ui *u, const struct view *v, struct ui_rect r)
     const struct session *s = v->session;
     char title[96], origin[200];
     enum emotion top = s->manual >= 0 ? (enum emotion)s->manual : emotion_top(&v->mood);
-    snprintf(title, sizeof title, "%s for %s", s->songs ? "Songs" : "Films", words_look(top));
+    snprintf(title, sizeof title, "%s for %s %s", s->songs ? "Songs" : "Films", words_a(top),
+             s->manual >= 0 ? "mood" : "look");
     origin_text(v, origin, sizeof origin);
     r.y += ui_text(u, r, UI_LARGE, UI_INK, UI_LEFT, 1, title);
     r.y += ui_text(u, r, UI_SMALL, UI_DIM, UI_LEFT, 1, origin) + UI_GAP;
@@ -306,8 +307,7 @@ void results_draw(struct ui *u, const struct view *v)
 {
     struct ui_rect panel = panel_rect(u), in = ui_inset(panel, UI_MARGIN), list = list_rect(u);
     int rows = v->session->rows, first = session_first_row(v->session);
-    ui_fill(u, panel, UI_NIGHT, 1.0f, 0);
-    ui_fade(u, panel, UI_DUSK, 0.0f, 0.9f);
+    ui_shade(u, panel, UI_NIGHT, UI_DUSK);
     header_draw(u, v, in);
     float row = fminf(list.h / (float)rows, 1.3f * ROW_HEIGHT);
     for (int i = first; i < first + rows && i < v->session->count; i++, list.y += row)

@@ -18,11 +18,10 @@ const char *words_looks(enum emotion e)
     return words[e];
 }
 
-const char *words_look(enum emotion e)
+const char *words_a(enum emotion e)
 {
     static const char *const words[EMOTION_COUNT] = {
-        "an angry look", "a disgusted look", "a fearful look", "a happy look",
-        "a sad look",    "a surprised look", "a neutral look"};
+        "an angry", "a disgusted", "a fearful", "a happy", "a sad", "a surprised", "a neutral"};
     return words[e];
 }
 

@@ -277,6 +277,24 @@ static void draw_fade(struct paint *p, const struct ui_command *c)
     }
 }
 
+static uint8_t between(uint8_t a, uint8_t b, float at)
+{
+    return (uint8_t)lroundf((float)a + at * ((float)b - (float)a));
+}
+
+static void draw_shade(struct paint *p, const struct ui_command *c)
+{
+    SDL_Rect r = to_pixels(p, c->rect);
+    struct ui_rgb top = ui_rgb_tokens[c->color], low = ui_rgb_tokens[c->color_to];
+    int step = SDL_max(1, r.h / 64); /* the colours are close: more steps would look the same */
+    for (int y = 0; y < r.h; y += step) {
+        float at = (float)y / (float)r.h;
+        SDL_SetRenderDrawColor(p->renderer, between(top.r, low.r, at), between(top.g, low.g, at),
+                               between(top.b, low.b, at), 255);
+        fill(p, r.x, r.y + y, r.w, SDL_min(step, r.h - y));
+    }
+}
+
 static void draw_ring(struct paint *p, const struct ui_command *c)
 {
     SDL_Rect r = to_pixels(p, c->rect);
@@ -357,6 +375,9 @@ static void draw(struct paint *p, const struct ui *u, const struct ui_command *c
         break;
     case UI_CMD_FADE:
         draw_fade(p, c);
+        break;
+    case UI_CMD_SHADE:
+        draw_shade(p, c);
         break;
     case UI_CMD_RING:
         draw_ring(p, c);

@@ -102,6 +102,11 @@ void ui_fade(struct ui *u, struct ui_rect r, enum ui_color c, float alpha_top, f
     at->value = alpha_bottom;
 }
 
+void ui_shade(struct ui *u, struct ui_rect r, enum ui_color top, enum ui_color bottom)
+{
+    add(u, UI_CMD_SHADE, r, top)->color_to = bottom;
+}
+
 void ui_ring(struct ui *u, struct ui_rect r, enum ui_color c, float fraction)
 {
     add(u, UI_CMD_RING, r, c)->value = fminf(fmaxf(fraction, 0.0f), 1.0f);
@@ -314,7 +319,7 @@ const char *ui_command_text(const struct ui *u, const struct ui_command *c)
 
 static void dump_command(const struct ui *u, const struct ui_command *c, FILE *to)
 {
-    static const char *const names[] = {"fill", "stroke", "fade", "ring", "text", "video"};
+    static const char *const names[] = {"fill", "stroke", "fade", "shade", "ring", "text", "video"};
     fprintf(to, "%-6s %6.1f %6.1f %6.1f %6.1f", names[c->kind], (double)c->rect.x,
             (double)c->rect.y, (double)c->rect.w, (double)c->rect.h);
     if (c->kind == UI_CMD_VIDEO)
@@ -323,6 +328,8 @@ static void dump_command(const struct ui *u, const struct ui_command *c, FILE *t
     else if (c->kind == UI_CMD_TEXT)
         fprintf(to, "  %s %s \"%s\"", ui_font_name(c->font), ui_color_name(c->color),
                 ui_command_text(u, c));
+    else if (c->kind == UI_CMD_SHADE)
+        fprintf(to, "  %s to %s", ui_color_name(c->color), ui_color_name(c->color_to));
     else
         fprintf(to, "  %s a=%.2f r=%.1f v=%.2f", ui_color_name(c->color), (double)c->alpha,
                 (double)c->radius, (double)c->value);

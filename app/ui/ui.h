@@ -22,7 +22,8 @@ enum ui_align { UI_LEFT, UI_CENTER, UI_RIGHT };
 enum ui_kind {
     UI_CMD_FILL,   /* filled rectangle with round corners */
     UI_CMD_STROKE, /* its outline, `value` points thick, drawn inside the rectangle */
-    UI_CMD_FADE,   /* vertical fade of one colour from alpha to `value` */
+    UI_CMD_FADE,   /* vertical fade of one colour from alpha to `value`; slow over large areas */
+    UI_CMD_SHADE,  /* opaque vertical shade from `color` to `color_to`; fast */
     UI_CMD_RING,   /* circle of dots in the rectangle, the fraction `value` of them lit */
     UI_CMD_TEXT,   /* one line, its box at x, y; w is the measured width */
     UI_CMD_VIDEO   /* the camera picture stretched over `picture`, cut to the rectangle */
@@ -31,7 +32,7 @@ enum ui_kind {
 struct ui_command {
     enum ui_kind kind;
     struct ui_rect rect, picture;
-    enum ui_color color;
+    enum ui_color color, color_to;
     enum ui_font font;
     float alpha, radius, value;
     size_t text; /* offset for ui_command_text() */
@@ -57,6 +58,7 @@ void ui_fill(struct ui *u, struct ui_rect r, enum ui_color c, float alpha, float
 void ui_stroke(struct ui *u, struct ui_rect r, enum ui_color c, float alpha, float radius,
                float thickness);
 void ui_fade(struct ui *u, struct ui_rect r, enum ui_color c, float alpha_top, float alpha_bottom);
+void ui_shade(struct ui *u, struct ui_rect r, enum ui_color top, enum ui_color bottom);
 void ui_ring(struct ui *u, struct ui_rect r, enum ui_color c, float fraction);
 /* A soft panel behind text over the picture. */
 void ui_panel(struct ui *u, struct ui_rect r);

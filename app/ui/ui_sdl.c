@@ -23,6 +23,7 @@ struct ui_sdl {
     struct paint *paint;
     float zoom, scale; /* scale: pixels per point */
     int width, height; /* of the output, pixels */
+    SDL_Rect windowed; /* where the window was before it filled the screen */
     Uint32 wake_event;
     SDL_atomic_t wake_pending; /* keeps wake-ups from piling up in SDL's queue */
     Uint32 question_ms;        /* when a '?' came as a key: its text is the same press */
@@ -78,13 +79,14 @@ static void update_scale(struct ui_sdl *s)
 
 static int open_window(struct ui_sdl *s, const struct ui_sdl_params *p, struct err *err)
 {
-    Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI |
-                   (p->fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0u) |
-                   (p->hidden ? SDL_WINDOW_HIDDEN : 0u);
+    Uint32 flags =
+        SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI | (p->hidden ? SDL_WINDOW_HIDDEN : 0u);
     s->window = SDL_CreateWindow(p->title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, p->width,
                                  p->height, flags);
     if (!s->window)
         return err_set(err, ERR_IO, "no window: %s", SDL_GetError());
+    if (p->fullscreen)
+        ui_sdl_fullscreen(s, true);
     open_renderer(s, p->software);
     if (!s->renderer)
         return err_set(err, ERR_IO, "no renderer: %s", SDL_GetError());
@@ -202,9 +204,23 @@ int ui_sdl_screenshot(struct ui_sdl *s, const struct ui *u, uint8_t **bgr, int *
     return err_set(err, ERR_IO, "cannot read the window: %s", SDL_GetError());
 }
 
+/* Full screen is a wish that the window manager grants. Where none runs (a bare kiosk's X server)
+ * the window covers the screen all the same, because it has been given its size before. */
 void ui_sdl_fullscreen(struct ui_sdl *s, bool on)
 {
+    SDL_Rect screen;
+    int display = SDL_GetWindowDisplayIndex(s->window);
+    if (on && SDL_GetDisplayBounds(display < 0 ? 0 : display, &screen) == 0) {
+        SDL_GetWindowPosition(s->window, &s->windowed.x, &s->windowed.y);
+        SDL_GetWindowSize(s->window, &s->windowed.w, &s->windowed.h);
+        SDL_SetWindowPosition(s->window, screen.x, screen.y);
+        SDL_SetWindowSize(s->window, screen.w, screen.h);
+    }
     SDL_SetWindowFullscreen(s->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    if (!on && s->windowed.w > 0) {
+        SDL_SetWindowSize(s->window, s->windowed.w, s->windowed.h);
+        SDL_SetWindowPosition(s->window, s->windowed.x, s->windowed.y);
+    }
 }
 
 /* ---- inputs ---- */

@@ -11,7 +11,7 @@ void rate_add(struct rate *r, int64_t now_us)
         return;
     }
     r->count++;
-    if (elapsed >= WINDOW_US || r->hz == 0.0f)
+    if (elapsed >= WINDOW_US || (r->hz == 0.0f && elapsed >= WINDOW_US / 4))
         r->hz = elapsed > 0 ? (float)r->count * 1e6f / (float)elapsed : 0.0f;
     if (elapsed >= WINDOW_US) {
         r->start_us = now_us;

@@ -258,6 +258,17 @@ static void make_kiosk_results(struct page *p)
     go(p, SESSION_TITLES, FILMS);
 }
 
+static void make_no_camera_list(struct page *p)
+{
+    begin(p, "no-camera-list", false);
+    p->view.picture_width = p->view.picture_height = 0;
+    go(p, SESSION_CAMERA, SESSION_CAMERA_GONE);
+    go(p, SESSION_MOOD, EMOTION_HAPPY);
+    p->view.mood = emotion_pure(EMOTION_HAPPY);
+    p->view.titles = &film_list;
+    go(p, SESSION_TITLES, FILMS);
+}
+
 static void make_help(struct page *p)
 {
     make_live(p);
@@ -268,9 +279,9 @@ static void make_help(struct page *p)
 void page_make(struct page *p, int index)
 {
     static void (*const makers[PAGE_COUNT])(struct page *) = {
-        make_live,      make_crowd,         make_lonely, make_by_hand,   make_reading,
-        make_results,   make_songs,         make_empty,  make_no_camera, make_attract,
-        make_countdown, make_kiosk_results, make_help,
+        make_live,      make_crowd,         make_lonely,         make_by_hand,   make_reading,
+        make_results,   make_songs,         make_empty,          make_no_camera, make_attract,
+        make_countdown, make_kiosk_results, make_no_camera_list, make_help,
     };
     makers[index](p);
 }
