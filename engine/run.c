@@ -222,7 +222,8 @@ void nn_run_forward_profiled(struct nn_run *r)
     for (size_t i = 0; i < r->plan->step_count; i++) {
         int64_t start = now_ns();
         run_step(r, &r->plan->steps[i]);
-        r->ns[i] += now_ns() - start;
+        int64_t ns = now_ns() - start;
+        r->ns[i] = r->ns[i] == 0 || ns < r->ns[i] ? ns : r->ns[i];
     }
 }
 

@@ -16,6 +16,7 @@ enum lab_command {
     LAB_DATA,
     LAB_MODELS,
     LAB_EXPORT,
+    LAB_BENCH,
     LAB_COMMAND_COUNT
 };
 
@@ -44,14 +45,19 @@ struct lab_values {
     double flip, shift, rotate, zoom, shear, brightness, contrast, gamma, erase, erase_area;
     double mixup, mixup_share;
     /* reports */
-    bool json;
-    int samples, folds;
+    bool json, profile;
+    int samples, folds, runs;
+    const char *against;
 };
 
 extern const struct option_set lab_options;
 extern const struct command lab_commands[LAB_COMMAND_COUNT];
 
-command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export;
+command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export,
+    lab_bench;
+
+/* `models show FILE`: nodes, shapes, kernels, memory; with --profile the time of each step. */
+int lab_show(const struct lab_values *v, const char *model, int batch, struct err *err);
 
 /* A data set with a view of each split. */
 struct lab_data_set {

@@ -1,5 +1,6 @@
 /* `models`: the zoo. `export`: a model or a network of the zoo as an ONNX file. */
 #include <stdio.h>
+#include <string.h>
 
 #include "lab/lab.h"
 #include "nn/onnx.h"
@@ -27,7 +28,15 @@ int lab_models(int argc, char **argv, struct err *err)
     if (status != OPTIONS_GO)
         return status;
     size_t n;
-    int rc = 0;
+    int rc = 0, words;
+    char *const *word = options_words(o, &words);
+    if (words > 0) {
+        bool show = words == 2 && !strcmp(word[0], "show");
+        rc = show ? lab_show(&v, word[1], options_given(o, "batch") ? v.batch : 1, err)
+                  : err_set(err, ERR_RANGE, "models takes nothing, or: show MODEL");
+        options_free(o);
+        return show ? (rc < 0 ? STATUS_FAILED : STATUS_OK) : STATUS_USAGE;
+    }
     const struct nn_zoo_entry *zoo = nn_zoo_list(&n);
     printf("%-14s%12s%10s  %-11s%s\n", "name", "parameters", "MMAC", "input", "what it is");
     for (size_t i = 0; i < n && rc == 0; i++)

@@ -9,6 +9,8 @@
 #define CROSSVAL (1u << LAB_CROSSVAL)
 #define DATA (1u << LAB_DATA)
 #define EXPORT (1u << LAB_EXPORT)
+#define MODELS (1u << LAB_MODELS)
+#define BENCH (1u << LAB_BENCH)
 #define ALL_TRAINING (TRAIN | CROSSVAL)
 #define READS_DATA (ALL_TRAINING | EVALUATE)
 
@@ -64,10 +66,12 @@ static const struct option_spec specs[] = {
            "pictures of the data were cut."),
 
     INTEGER(training, "epochs", epochs, 1, 10000, "60", ALL_TRAINING, "Passes over the data."),
-    INTEGER(training, "batch", batch, 1, 4096, "64", ALL_TRAINING, "Pictures a step."),
+    INTEGER(training, "batch", batch, 1, 4096, "64", ALL_TRAINING | MODELS | BENCH,
+            "Pictures a step; bench: 1 and 16 when not given, models show: 1."),
     INTEGER(training, "patience", patience, 0, 10000, "0", ALL_TRAINING,
             "Stop after so many epochs without a better one; 0 never."),
-    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA, "0: one a processor."),
+    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA | MODELS | BENCH,
+            "0: one a processor; bench: one and all when not given."),
     INTEGER(training, "seed", seed, 0, 2147483647, "1", ALL_TRAINING,
             "Decides everything random: the same seed gives the same network."),
     CHOICE(training, "optimizer", optimizer, "sgd|rmsprop|adam|adamw", "adamw", ALL_TRAINING,
@@ -127,10 +131,16 @@ static const struct option_spec specs[] = {
            "Share of the batches that are mixed."),
 
     {.group = report, .name = "json", .type = OPTION_FLAG, .offset = AT(json), .once = true,
-     .commands = EVALUATE | CROSSVAL | DATA,
+     .commands = EVALUATE | CROSSVAL | DATA | BENCH,
      .help = "Print JSON instead of a table."},
     INTEGER(report, "samples", samples, 0, 1000, "0", EVALUATE | DATA,
             "Write a sheet of so many faces with their labels (data: a class)."),
+    {.group = report, .name = "profile", .type = OPTION_FLAG, .offset = AT(profile), .once = true,
+     .commands = MODELS, .help = "models show: run the model and print the time of each step."},
+    INTEGER(report, "runs", runs, 1, 1000000, "200", BENCH, "Timed runs of each measurement."),
+    STRING(report, "against", against, "ENGINE", BENCH,
+           "Time this engine in turn with ours: onnx-runtime (its library is found by the loader "
+           "or named by ONNXRUNTIME_LIBRARY)."),
     INTEGER(report, "folds", folds, 2, 100, "5", CROSSVAL, "Parts of the cross-validation."),
 };
 
@@ -152,9 +162,13 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
                       "Train and measure on each part of Training in turn, from fresh weights",
                       lab_crossval, CROSSVAL, NULL},
     [LAB_DATA] = {"data", "FILE", "Say and draw what a data set holds", lab_data, DATA, NULL},
-    [LAB_MODELS] = {"models", NULL, "List the networks that can be trained", lab_models,
-                    1u << LAB_MODELS, NULL},
+    [LAB_MODELS] = {"models", "[show MODEL]",
+                    "List the networks that can be trained, or take a model apart", lab_models,
+                    MODELS, NULL},
     [LAB_EXPORT] = {"export", "[MODEL]",
                     "Write a model, or an untrained network of the zoo, as ONNX", lab_export,
                     EXPORT, NULL},
+    [LAB_BENCH] = {"bench", "[MODEL...]",
+                   "Time models, or every network of the zoo, at batch 1 and 16", lab_bench, BENCH,
+                   NULL},
 };

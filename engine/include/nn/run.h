@@ -62,12 +62,16 @@ struct nn_run_step {
     struct nn_shape shape;  /* of its first output, as the model sees it */
     int64_t macs;           /* multiply-accumulates of the direct algorithm */
     size_t weight_bytes;    /* packed */
-    int64_t ns;             /* summed over the profiled runs */
+    int64_t ns;             /* shortest of the profiled runs; 0: none yet */
 };
 int nn_run_step_count(const struct nn_run *r);
 void nn_run_step_at(const struct nn_run *r, int index, struct nn_run_step *out);
-/* One forward that adds each step's duration to its `ns`. */
+/* One forward that takes each step's time. */
 void nn_run_forward_profiled(struct nn_run *r);
+
+/* Single precision multiply-adds that the threads of the pool (NULL: this one) can do together, in
+ * GFLOP/s, measured in some ten milliseconds: the 100 % of a profile. */
+double nn_peak_gflops(struct pool *pool);
 
 size_t nn_run_weight_bytes(const struct nn_run *r);     /* packed weights, shared by clones */
 size_t nn_run_activation_bytes(const struct nn_run *r); /* of this run alone */

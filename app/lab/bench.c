@@ -1,0 +1,293 @@
+/* `bench`: how fast models run, beside the processor's measured peak and, if wanted, another engine.
+ *
+ * Each measurement runs warm, then at least --runs times; the two engines take turns in short
+ * bursts, so that whatever else the machine does hits both. Medians are compared. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "lab/lab.h"
+#include "lab/peer.h"
+#include "nn/onnx.h"
+#include "nn/run.h"
+#include "nn/zoo.h"
+
+enum { WARM_RUNS = 10, BURST = 5 };
+
+struct timing {
+    double median_ms, min_ms;
+};
+
+struct measurement {
+    const char *model;
+    int batch, threads;
+    struct timing ours, peer;
+    double gflops, peak; /* gflops counts the direct algorithm */
+    double difference;   /* largest between the engines, relative to the largest output */
+};
+
+struct bench {
+    const struct lab_values *v;
+    json_t *rows;      /* NULL: print a table */
+    double log_ratio;  /* sum over the measurements with a peer */
+    int ratios;
+};
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static struct timing summary(double *ms, int n)
+{
+    qsort(ms, (size_t)n, sizeof *ms, ascending);
+    return (struct timing){ms[n / 2], ms[0]};
+}
+
+static size_t count_of(const struct nn_shape *s)
+{
+    size_t n = 1;
+    for (int i = 0; i < s->rank; i++)
+        n *= (size_t)s->dims[i];
+    return n;
+}
+
+static void fill_input(struct nn_run *r, struct peer *p)
+{
+    struct rng rng;
+    size_t n = count_of(nn_run_input_shape(r, 0));
+    rng_seed(&rng, 1, 0);
+    for (size_t i = 0; i < n; i++)
+        nn_run_input(r, 0)[i] = rng_normal(&rng);
+    if (p != NULL)
+        memcpy(peer_input(p), nn_run_input(r, 0), n * sizeof(float));
+}
+
+static double difference(const struct nn_run *r, struct peer *p)
+{
+    const float *a = nn_run_output(r, 0), *b = peer_output(p);
+    double most = 0, largest = 1e-30;
+    for (size_t i = 0; i < count_of(nn_run_output_shape(r, 0)); i++) {
+        most = fmax(most, fabs((double)a[i] - b[i]));
+        largest = fmax(largest, fabs(b[i]));
+    }
+    return most / largest;
+}
+
+/* Bursts in turn until both have enough runs. */
+static int run_both(struct nn_run *r, struct peer *p, int runs, struct measurement *m,
+                    struct err *err)
+{
+    double *ours = mem_new((size_t)runs + BURST, sizeof *ours);
+    double *theirs = mem_new((size_t)runs + BURST, sizeof *theirs);
+    int n = 0, rc = 0;
+    for (int i = 0; i < WARM_RUNS && rc == 0; i++) {
+        nn_run_forward(r);
+        rc = p != NULL ? peer_run(p, err) : 0;
+    }
+    for (; n < runs && rc == 0; n += BURST) {
+        for (int k = 0; k < BURST; k++) {
+            double start = now_ms();
+            nn_run_forward(r);
+            ours[n + k] = now_ms() - start;
+        }
+        for (int k = 0; k < BURST && p != NULL && rc == 0; k++) {
+            double start = now_ms();
+            rc = peer_run(p, err);
+            theirs[n + k] = now_ms() - start;
+        }
+    }
+    m->ours = summary(ours, n);
+    m->peer = p != NULL ? summary(theirs, n) : (struct timing){0};
+    m->difference = p != NULL && rc == 0 ? difference(r, p) : 0;
+    free(ours);
+    free(theirs);
+    return rc;
+}
+
+static void print_header(const struct bench *b)
+{
+    printf("%-20s %5s %7s %10s %10s %9s %6s", "model", "batch", "threads", "median ms", "min ms",
+           "GFLOP/s", "peak");
+    if (b->v->against != NULL)
+        printf(" %14s %10s %7s %8s", b->v->against, "min ms", "ratio", "differs");
+    putchar('\n');
+}
+
+static void print_row(const struct bench *b, const struct measurement *m)
+{
+    printf("%-20.20s %5d %7d %10.3f %10.3f %9.1f %5.0f%%", m->model, m->batch, m->threads,
+           m->ours.median_ms, m->ours.min_ms, m->gflops, m->gflops / m->peak * 100);
+    if (b->v->against != NULL)
+        printf(" %14.3f %10.3f %7.2f %8.1e", m->peer.median_ms, m->peer.min_ms,
+               m->peer.median_ms / m->ours.median_ms, m->difference);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void add_json(const struct bench *b, const struct measurement *m)
+{
+    json_t *row = json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:f, s:f}", "model", m->model, "batch",
+                            m->batch, "threads", m->threads, "type", "fp32", "median_ms",
+                            m->ours.median_ms, "min_ms", m->ours.min_ms, "gflops", m->gflops,
+                            "peak_gflops", m->peak);
+    if (b->v->against != NULL) {
+        json_t *peer = json_pack("{s:s, s:f, s:f, s:f}", "engine", b->v->against, "median_ms",
+                                 m->peer.median_ms, "min_ms", m->peer.min_ms, "difference",
+                                 m->difference);
+        json_object_set_new(row, "peer", peer);
+    }
+    json_array_append_new(b->rows, row);
+}
+
+static void report(struct bench *b, const struct measurement *m)
+{
+    if (b->v->against != NULL) {
+        b->log_ratio += log(m->peer.median_ms / m->ours.median_ms);
+        b->ratios++;
+    }
+    if (b->rows != NULL)
+        add_json(b, m);
+    else
+        print_row(b, m);
+}
+
+static int open_peer(struct peer **out, const struct bench *b, const char *path, struct nn_run *r,
+                     int threads, struct err *err)
+{
+    const struct nn_shape *s = nn_run_input_shape(r, 0);
+    *out = NULL;
+    if (b->v->against == NULL)
+        return 0;
+    return peer_open(out, b->v->against, path, nn_run_input_name(r, 0), nn_run_output_name(r, 0),
+                     s->dims, s->rank, threads, err);
+}
+
+static int measure(struct bench *b, const struct nn_graph *g, const char *path,
+                   struct measurement *m, struct err *err)
+{
+    struct nn_run *r;
+    struct peer *p = NULL;
+    struct pool *pool = pool_create(m->threads);
+    int rc = nn_run_create(&r, g, m->batch, pool, NULL, err);
+    if (rc == 0)
+        rc = open_peer(&p, b, path, r, m->threads, err);
+    if (rc == 0) {
+        fill_input(r, p);
+        m->peak = nn_peak_gflops(pool);
+        rc = run_both(r, p, b->v->runs, m, err);
+        m->gflops = (double)nn_graph_macs(g) * m->batch * 2e-6 / m->ours.median_ms;
+    }
+    if (rc == 0)
+        report(b, m);
+    peer_close(p);
+    nn_run_destroy(r);
+    pool_destroy(pool);
+    return rc;
+}
+
+/* Batch 1 and 16 with one thread and all, unless the command line says which. */
+static int bench_file(struct bench *b, const struct options *o, const char *path, const char *name,
+                      struct err *err)
+{
+    const int batches[] = {1, 16}, threads[] = {1, cpu_count()};
+    bool one_batch = options_given(o, "batch"), one_thread = options_given(o, "threads");
+    struct nn_graph *g;
+    int rc = nn_onnx_load(&g, path, err);
+    if (rc < 0)
+        return rc;
+    for (int i = 0; i < (one_batch ? 1 : 2) && rc == 0; i++)
+        for (int k = 0; k < (one_thread || cpu_count() == 1 ? 1 : 2) && rc == 0; k++) {
+            struct measurement m = {.model = name, .batch = one_batch ? b->v->batch : batches[i],
+                                    .threads = one_thread ? b->v->threads : threads[k]};
+            rc = measure(b, g, path, &m, err);
+        }
+    nn_graph_destroy(g);
+    return rc < 0 ? err_prefix(err, "%s", name) : 0;
+}
+
+/* The zoo's networks with their first weights, through a file, as a peer reads one. */
+static int bench_zoo(struct bench *b, const struct options *o, struct err *err)
+{
+    size_t n;
+    const struct nn_zoo_entry *zoo = nn_zoo_list(&n);
+    const char *base = getenv("TMPDIR");
+    struct str path = {0};
+    int rc = 0;
+    str_addf(&path, "%s/moodreel-bench-%ld.onnx", base != NULL ? base : "/tmp", (long)getpid());
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct nn_graph *g;
+        rc = nn_zoo_build(&g, zoo[i].name, NULL, err);
+        if (rc < 0)
+            break;
+        rc = nn_onnx_save(g, path.s, err);
+        nn_graph_destroy(g);
+        if (rc == 0)
+            rc = bench_file(b, o, path.s, zoo[i].name, err);
+    }
+    unlink(path.s);
+    str_free(&path);
+    return rc;
+}
+
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+static void finish(struct bench *b)
+{
+    double mean = b->ratios > 0 ? exp(b->log_ratio / b->ratios) : 0;
+    if (b->rows != NULL) {
+        json_t *out = json_pack("{s:O}", "measurements", b->rows);
+        if (b->ratios > 0)
+            json_object_set_new(out, "geometric_mean_ratio", json_real(mean));
+        json_dumpf(out, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+        putchar('\n');
+        json_decref(out);
+    } else if (b->ratios > 0) {
+        printf("geometric mean of the ratios %.3f\n", mean);
+    }
+    json_decref(b->rows);
+}
+
+int lab_bench(int argc, char **argv, struct err *err)
+{
+    struct lab_values v;
+    struct options *o;
+    int words, rc = 0;
+    int status = options_begin(&o, &lab_options, &lab_commands[LAB_BENCH], &v, argc, argv, err);
+    if (status != OPTIONS_GO)
+        return status;
+    char *const *word = options_words(o, &words);
+    struct bench b = {.v = &v, .rows = v.json ? json_array() : NULL};
+    if (!v.json)
+        print_header(&b);
+    for (int i = 0; i < words && rc == 0; i++)
+        rc = bench_file(&b, o, word[i], file_name(word[i]), err);
+    if (words == 0)
+        rc = bench_zoo(&b, o, err);
+    finish(&b);
+    options_free(o);
+    return rc < 0 ? STATUS_FAILED : STATUS_OK;
+}
