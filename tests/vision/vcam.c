@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/videodev2.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -33,10 +34,10 @@ static struct {
     int open_error;
     unsigned long refused_request;
     int refused_error;
-    int fd;    /* the client's descriptor; -1: nobody has it open */
+    int fd;    /* the client's descriptor: the memory that it maps; -1: nobody has it open */
+    int timer; /* what it is polled for */
     bool gone; /* the client's camera was unplugged under it */
     bool streaming;
-    int memory; /* behind the buffers; -1: none */
     uint8_t *map;
     size_t buffer_bytes;
     int buffers;
@@ -45,7 +46,7 @@ static struct {
     unsigned sequence;
     struct timeval stamp;
     int opens, served, dequeues;
-} cam = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memory = -1};
+} cam = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 /* Puts the C library's own function into *function, a pointer to it. */
 static void find_real(void *function, const char *name)
@@ -66,7 +67,7 @@ static void set_timer(long interval_ns)
 {
     struct itimerspec t = {{0, interval_ns}, {0, interval_ns}};
     if (cam.fd >= 0)
-        timerfd_settime(cam.fd, 0, &t, NULL);
+        timerfd_settime(cam.timer, 0, &t, NULL);
 }
 
 static void run_timer(void)
@@ -216,30 +217,21 @@ static int set_format(struct v4l2_format *f)
 
 static void drop_buffers(void)
 {
-    int (*real_close)(int);
-    find_real(&real_close, "close"); /* ours would wait for the lock that is held */
     if (cam.map != NULL)
         munmap(cam.map, cam.buffer_bytes * BUFFERS);
-    if (cam.memory >= 0)
-        real_close(cam.memory);
     cam.map = NULL;
-    cam.memory = -1;
     cam.buffers = cam.queued = 0;
 }
 
 static int request_buffers(struct v4l2_requestbuffers *r)
 {
-    void *(*real_mmap)(void *, size_t, int, int, int, off_t);
     size_t page = 4096;
-    find_real(&real_mmap, "mmap");
     drop_buffers();
     cam.buffer_bytes =
         ((size_t)cam.camera.width * (size_t)cam.camera.height * 2 + page) / page * page;
-    cam.memory = memfd_create("vcam", MFD_CLOEXEC);
-    if (cam.memory < 0 || ftruncate(cam.memory, (off_t)(cam.buffer_bytes * BUFFERS)) != 0)
+    if (ftruncate(cam.fd, (off_t)(cam.buffer_bytes * BUFFERS)) != 0)
         return fail(ENOMEM);
-    cam.map = real_mmap(NULL, cam.buffer_bytes * BUFFERS, PROT_READ | PROT_WRITE, MAP_SHARED,
-                        cam.memory, 0);
+    cam.map = mmap(NULL, cam.buffer_bytes * BUFFERS, PROT_READ | PROT_WRITE, MAP_SHARED, cam.fd, 0);
     cam.buffers = BUFFERS;
     r->count = BUFFERS;
     return 0;
@@ -286,7 +278,7 @@ static int dequeue_buffer(struct v4l2_buffer *b)
 {
     uint64_t ticks;
     cam.dequeues++;
-    if (read(cam.fd, &ticks, sizeof ticks) != (ssize_t)sizeof ticks || cam.queued == 0)
+    if (read(cam.timer, &ticks, sizeof ticks) != (ssize_t)sizeof ticks || cam.queued == 0)
         return fail(EAGAIN);
     int index = cam.queue[0];
     memmove(cam.queue, cam.queue + 1, sizeof cam.queue[0] * (size_t)--cam.queued);
@@ -361,7 +353,8 @@ static int open_camera(void)
         return fail(cam.open_error);
     if (cam.fd >= 0)
         return fail(EBUSY);
-    cam.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    cam.fd = memfd_create("vcam", MFD_CLOEXEC);
+    cam.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     cam.gone = false;
     cam.streaming = false;
     cam.opens++;
@@ -406,6 +399,7 @@ int close(int fd)
     pthread_mutex_lock(&cam.lock);
     if (fd >= 0 && fd == cam.fd) {
         drop_buffers();
+        real(cam.timer);
         cam.fd = -1;
         cam.streaming = cam.gone = false;
     }
@@ -432,13 +426,20 @@ int ioctl(int fd, unsigned long request, ...)
     return result;
 }
 
-void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
-    void *(*real)(void *, size_t, int, int, int, off_t);
-    find_real(&real, "mmap");
+    int (*real)(struct pollfd *, nfds_t, int);
+    find_real(&real, "poll");
     pthread_mutex_lock(&cam.lock);
-    bool ours = fd >= 0 && fd == cam.fd && cam.memory >= 0;
-    int memory = cam.memory;
+    int fd = cam.fd;
+    int timer = cam.timer;
     pthread_mutex_unlock(&cam.lock);
-    return real(addr, length, prot, flags, ours ? memory : fd, offset);
+    for (nfds_t i = 0; i < n; i++)
+        if (fd >= 0 && fds[i].fd == fd)
+            fds[i].fd = timer;
+    int result = real(fds, n, timeout_ms);
+    for (nfds_t i = 0; i < n; i++)
+        if (fd >= 0 && fds[i].fd == timer)
+            fds[i].fd = fd;
+    return result;
 }

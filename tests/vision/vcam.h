@@ -1,10 +1,10 @@
 /* A virtual Video4Linux camera for one test program.
  *
- * DESIGN. vcam.c defines open(), close(), ioctl() and mmap() itself; linked into a test program
- * they stand before the C library's, for every library in the process. Calls on the camera's path
- * and its descriptor are served here, all others go through. The descriptor is a timerfd, so poll()
- * has real timing. One camera, one client. Everything may be changed while a stream runs, from any
- * thread. */
+ * DESIGN. vcam.c defines open(), close(), ioctl() and poll() itself; linked into a test program
+ * they stand before the C library's, for every library in the process. Calls on a camera's path and
+ * its descriptor are served here, all others go through. The descriptor is a memory file, which the
+ * client maps like a driver's buffers; poll() is told of a timer instead, so timing is real. One
+ * camera, one client. Everything may be changed while a stream runs, from any thread. */
 #ifndef TESTS_VCAM_H
 #define TESTS_VCAM_H
 
