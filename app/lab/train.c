@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define LOG_MODULE "train"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/pool.h"
 #include "base/str.h"
@@ -71,6 +73,14 @@ static int prepare_folder(const struct options *o, const struct lab_values *v,
     return rc < 0 ? rc : save_recipe(o, f->recipe.s, err);
 }
 
+/* A chart that cannot be drawn is no reason to end a training. */
+static void draw_curves(const struct lab_values *v, const struct nn_epoch *history, int count)
+{
+    struct err err = {0};
+    if (curves_write(v->out, v->net != NULL ? v->net : v->init, history, count, &err) < 0)
+        log_warn("%s", err.text);
+}
+
 static int finish_epoch(struct training *t, const struct lab_values *v, const struct run_files *f,
                         struct err *err)
 {
@@ -86,8 +96,9 @@ static int finish_epoch(struct training *t, const struct lab_values *v, const st
     int rc = last->best ? training_save_model(t, last->averaged, f->model.s, err) : 0;
     if (rc == 0)
         rc = nn_trainer_save(t->trainer, f->checkpoint.s, err);
-    return rc < 0 ? rc
-                  : curves_write(v->out, v->net != NULL ? v->net : v->init, history, count, err);
+    if (rc == 0)
+        draw_curves(v, history, count);
+    return rc;
 }
 
 static int learn(struct training *t, struct lab_values *v, const struct run_files *f,
