@@ -1,0 +1,244 @@
+/* Processes, pipes, a screen. */
+#include "support/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/thread.h"
+#include "nn/onnx.h"
+#include "nn/zoo.h"
+#include "support/testing.h"
+#include "vision/preprocess.h"
+
+enum { WAIT_S = 30, EVENTS_MAX = 32 };
+
+struct screen {
+    pid_t pid;
+    char display[32];
+};
+
+struct program {
+    pid_t pid;
+    int out;
+    char *err_path;
+    char buffer[1 << 17];
+    size_t len;
+    char seen[EVENTS_MAX][32];
+    int seen_count;
+};
+
+static bool installed(const char *name)
+{
+    const char *folders[] = {"/usr/bin", "/usr/local/bin", "/bin"};
+    char path[256];
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folders[i], name);
+        if (access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* fork and exec; out and err become the child's standard output and error when >= 0. */
+static pid_t spawn(const char *const *argv, int out, int err, const struct screen *screen)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    if (out >= 0)
+        dup2(out, STDOUT_FILENO);
+    if (err >= 0)
+        dup2(err, STDERR_FILENO);
+    if (screen)
+        setenv("DISPLAY", screen->display, 1);
+    setenv("SDL_VIDEODRIVER", screen ? "x11" : "dummy", 1);
+    execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* ---- the screen ---- */
+
+struct screen *screen_start(const char *size)
+{
+    int ends[2];
+    char fd[16], mode[32], number[16] = "";
+    if (!installed("Xvfb") || !installed("xdotool"))
+        return NULL;
+    assert_int_equal(pipe(ends), 0);
+    snprintf(fd, sizeof fd, "%d", ends[1]);
+    snprintf(mode, sizeof mode, "%sx24", size);
+    const char *argv[] = {"Xvfb", "-displayfd", fd, "-screen", "0", mode, "-nolisten", "tcp", NULL};
+    struct screen *s = mem_new(1, sizeof *s);
+    int nowhere = open("/dev/null", O_WRONLY);
+    s->pid = spawn(argv, nowhere, nowhere, NULL);
+    close(ends[1]);
+    close(nowhere);
+    if (read(ends[0], number, sizeof number - 1) <= 0) /* written once it is ready */
+        fail_msg("Xvfb did not start");
+    close(ends[0]);
+    number[strcspn(number, "\n")] = '\0';
+    snprintf(s->display, sizeof s->display, ":%s", number);
+    return s;
+}
+
+void screen_stop(struct screen *s)
+{
+    if (!s)
+        return;
+    kill(s->pid, SIGTERM);
+    wait_for(s->pid);
+    free(s);
+}
+
+void screen_key(struct screen *s, const char *key)
+{
+    const char *argv[] = {"xdotool", "key", key, NULL};
+    assert_int_equal(wait_for(spawn(argv, -1, -1, s)), 0);
+}
+
+void screen_click(struct screen *s, int x, int y)
+{
+    char at[2][16];
+    snprintf(at[0], sizeof at[0], "%d", x);
+    snprintf(at[1], sizeof at[1], "%d", y);
+    const char *argv[] = {"xdotool", "mousemove", at[0], at[1], "click", "1", NULL};
+    assert_int_equal(wait_for(spawn(argv, -1, -1, s)), 0);
+}
+
+/* ---- the program ---- */
+
+struct program *program_start(struct screen *screen, const char *const *argv)
+{
+    int ends[2];
+    char name[] = "/tmp/moodreel-stderr-XXXXXX";
+    struct program *p = mem_new(1, sizeof *p);
+    int err = mkstemp(name);
+    assert_true(err >= 0);
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    p->err_path = mem_strdup(name);
+    p->out = ends[0];
+    p->pid = spawn(argv, ends[1], err, screen);
+    close(ends[1]);
+    close(err);
+    return p;
+}
+
+/* Gives the next line, without its end, in p->buffer. false: the output is over. */
+static bool next_line(struct program *p, char *line, size_t cap, int64_t deadline_us)
+{
+    for (;;) {
+        char *end = memchr(p->buffer, '\n', p->len);
+        if (end) {
+            size_t n = (size_t)(end - p->buffer);
+            assert_true(n < cap);
+            memcpy(line, p->buffer, n);
+            line[n] = '\0';
+            p->len -= n + 1;
+            memmove(p->buffer, end + 1, p->len);
+            return true;
+        }
+        struct pollfd ready = {.fd = p->out, .events = POLLIN};
+        int64_t left = deadline_us - clock_now_us();
+        if (left <= 0 || poll(&ready, 1, (int)(left / 1000)) == 0)
+            return false;
+        ssize_t n = read(p->out, p->buffer + p->len, sizeof p->buffer - p->len);
+        if (n <= 0)
+            return false;
+        p->len += (size_t)n;
+    }
+}
+
+static void note_seen(struct program *p, const char *name)
+{
+    if (!program_saw(p, name) && p->seen_count < EVENTS_MAX)
+        snprintf(p->seen[p->seen_count++], sizeof p->seen[0], "%s", name);
+}
+
+bool program_saw(const struct program *p, const char *name)
+{
+    for (int i = 0; i < p->seen_count; i++)
+        if (strcmp(p->seen[i], name) == 0)
+            return true;
+    return false;
+}
+
+static char *error_text(const struct program *p)
+{
+    void *text = NULL;
+    size_t len;
+    return path_read(p->err_path, &text, &len, 1 << 20, NULL) == ERR_OK ? text : mem_strdup("");
+}
+
+json_t *program_event(struct program *p, const char *name, const char *key, const char *value)
+{
+    static char line[1 << 17];
+    int64_t deadline = clock_now_us() + WAIT_S * INT64_C(1000000);
+    while (next_line(p, line, sizeof line, deadline)) {
+        json_error_t why;
+        json_t *o = json_loads(line, 0, &why);
+        if (!o)
+            fail_msg("not JSON: %s (%s)", line, why.text);
+        const char *event = json_string_value(json_object_get(o, "event"));
+        const char *got = key ? json_string_value(json_object_get(o, key)) : NULL;
+        assert_non_null(event);
+        note_seen(p, event);
+        if (strcmp(event, name) == 0 && (!key || (got && strcmp(got, value) == 0)))
+            return o;
+        json_decref(o);
+    }
+    fail_msg("no event %s with %s %s came; stderr: %s", name, key ? key : "", key ? value : "",
+             error_text(p));
+    return NULL;
+}
+
+void program_signal(struct program *p, int number)
+{
+    kill(p->pid, number);
+}
+
+int program_end(struct program *p, char **text)
+{
+    char rest[4096];
+    while (read(p->out, rest, sizeof rest) > 0)
+        continue;
+    close(p->out);
+    int status = wait_for(p->pid);
+    if (text)
+        *text = error_text(p);
+    unlink(p->err_path);
+    free(p->err_path);
+    free(p);
+    return status;
+}
+
+const char *program_model(const char *dir)
+{
+    struct nn_graph *g = NULL;
+    struct err err = {0};
+    struct preprocess p = preprocess_defaults();
+    const char *path = testing_path(dir, "untrained.onnx");
+    assert_int_equal(nn_zoo_build(&g, "xception38", NULL, &err), ERR_OK);
+    preprocess_to_graph(&p, g);
+    assert_int_equal(nn_onnx_save(g, path, &err), ERR_OK);
+    nn_graph_destroy(g);
+    return path;
+}
