@@ -112,13 +112,18 @@ static bool is_flat(const struct conv *v, const struct nn_window *w)
            (v->add.width == 0 || v->add.row == v->add.width);
 }
 
-/* Pieces of about 40 microseconds at 100 GFLOP/s, so that threads share the work evenly. */
-static void choose_pieces(struct conv *v, int64_t macs_a_row)
+/* A piece is what keeps threads evenly busy: some microseconds of a few blocks. The large weights of
+ * 1 x 1 kernels are different: as many blocks as the second-level cache holds pass over the few
+ * rows that the first one holds, then over the next rows. */
+static void choose_pieces(struct conv *v, int taps)
 {
-    enum { PIECE_MACS = 2000000 };
-    v->blocks_a_piece = v->kind == DEPTHWISE ? 1 : min_int(4, v->group_blocks);
-    int64_t row = macs_a_row * v->blocks_a_piece;
-    int64_t rows = row > 0 ? PIECE_MACS / row : v->oh;
+    enum { INPUT = 6144, WEIGHTS = 131072, MACS = 250000, BLOCKS = 4 }; /* floats; macs */
+    int ic = v->kind == DEPTHWISE ? 1 : v->c.ic;
+    bool stream = v->kind == DENSE && taps == 1 && v->group_blocks * 16 * ic > 2 * WEIGHTS;
+    int blocks = stream ? WEIGHTS / (ic * 16) : v->kind == DEPTHWISE ? 1 : BLOCKS;
+    v->blocks_a_piece = min_int(blocks < 1 ? 1 : blocks, v->group_blocks);
+    int64_t row = (int64_t)v->c.ow * ic * (stream ? 1 : taps * 16 * v->blocks_a_piece);
+    int64_t rows = (stream ? INPUT : MACS) / (row > 0 ? row : 1);
     v->rows_a_piece = rows < 1 ? 1 : rows > v->oh ? v->oh : (int)rows;
     v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
     v->rows_a_piece = (v->oh + v->row_pieces - 1) / v->row_pieces;
@@ -152,7 +157,7 @@ static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct
     v->c.dilation_w = w->dilation[1];
     v->c.lo = j->epilogue->lo;
     v->c.hi = j->epilogue->hi;
-    if (v->kind != PLANAR && is_flat(v, w)) {
+    if (v->kind == DENSE && is_flat(v, w)) {
         v->c.ow *= v->oh;
         v->oh = 1;
     }
@@ -183,7 +188,7 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     if (code == 0)
         code = nn__conv_bias(c, j, bias, &v->c.bias, err);
     v->c.bias = bias;
-    choose_pieces(v, (int64_t)v->c.ow * 16 * w.kernel[0] * w.kernel[1] * ic);
+    choose_pieces(v, w.kernel[0] * w.kernel[1]);
     s->context = v;
     s->run = run_conv;
     static const char *const names[] = {"conv16", "conv16 planar", "depthwise16"};

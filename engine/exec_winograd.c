@@ -136,6 +136,8 @@ int nn__winograd_size(const struct nn__compiler *c, const struct nn_node *n)
     double least = estimate(0, k, y, cached);
     for (int m = 2; m <= 6; m += 2) {
         double t = estimate(m, k, y, cached);
+        if (m == 6)
+            t *= 1.1; /* the largest tiles cost a digit of accuracy: they must be worth it */
         if (t < least) {
             least = t;
             best = m;
