@@ -483,9 +483,10 @@ static int derive_person_search(struct derive *d, struct err *err)
                      "DELETE FROM person WHERE NOT EXISTS"
                      " (SELECT 1 FROM credit WHERE person=person.id);"
                      "INSERT INTO person_rank(person, titles)"
-                     " SELECT person, count(DISTINCT title) FROM credit"
-                     " JOIN title ON title.id=credit.title GROUP BY person"
-                     " ORDER BY sum(coalesce(votes, 0)) DESC, person;",
+                     " SELECT credit.person, count(DISTINCT title) FROM credit"
+                     " JOIN title ON title.id=credit.title JOIN person ON person.id=credit.person"
+                     " GROUP BY credit.person"
+                     " ORDER BY sum(coalesce(votes, 0)) DESC, credit.person;",
                      err);
     if (rc == ERR_OK)
         rc = begin_index(d, "person_search", err);

@@ -22,6 +22,7 @@ static const struct {
     const char *name;
     int (*run)(struct import *im, struct err *err);
 } kinds[IMPORT_KIND_COUNT] = {
+    [IMPORT_IMDB] = {"imdb", import_imdb},
     [IMPORT_STARTER] = {"starter", import_starter},
 };
 
