@@ -2,6 +2,7 @@
 #include "catalog/db.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -53,6 +54,11 @@ int db_fail(sqlite3 *db, const char *what, struct err *err)
 int db_open(sqlite3 **out, const char *path, int flags, struct err *err)
 {
     sqlite3 *db = NULL;
+    char local[4100];
+    if (strncmp(path, "file:", 5) == 0) { /* a file's name, not the address it looks like */
+        snprintf(local, sizeof local, "./%s", path);
+        path = local;
+    }
     if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         const char *why = db != NULL ? sqlite3_errmsg(db) : "out of memory";
         int rc = err_set(err, ERR_IO, "%s: %s", path, why);

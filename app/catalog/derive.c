@@ -1,5 +1,5 @@
-/* The derived tables: shelf, review summaries, search indexes. Everything here can be dropped and
- * made again from the content. */
+/* The derived tables: shelf, review summaries, search indexes. Everything here is made from the
+ * content, in a file that has none of them yet. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,13 +35,6 @@ struct derive {
     int *language_titles;
     size_t language_titles_cap;
 };
-
-static const char drop_derived[] =
-    "DROP TABLE IF EXISTS shelf; DROP TABLE IF EXISTS shelf_kind;"
-    "DROP TABLE IF EXISTS shelf_language; DROP TABLE IF EXISTS title_mood;"
-    "DROP TABLE IF EXISTS person_rank; DROP TABLE IF EXISTS title_rank;"
-    "DROP TABLE IF EXISTS person_search; DROP TABLE IF EXISTS title_search;"
-    "DROP INDEX IF EXISTS credit_by_person;";
 
 static int tick(struct derive *d, struct err *err)
 {
@@ -502,9 +495,7 @@ static int derive_person_search(struct derive *d, struct err *err)
 int derive_tables(sqlite3 *db, struct import *im, struct err *err)
 {
     struct derive d = {.db = db, .im = im};
-    int rc = db_exec(db, drop_derived, err);
-    if (rc == ERR_OK)
-        rc = db_exec(db, sql_derived, err);
+    int rc = db_exec(db, sql_derived, err);
     stage(&d, "reviews");
     if (rc == ERR_OK)
         rc = derive_moods(&d, err);

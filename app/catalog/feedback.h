@@ -51,8 +51,8 @@ int feedback_clear_all(struct feedback *f, struct err *err);
 /* Grows whenever the content changed through this connection or another one: caches compare it. */
 int64_t feedback_revision(struct feedback *f);
 
-/* For recommend(): calls fn for every title with an opinion, seen mark or shown mark not older
- * than `shown_days`. */
+/* For recommend(): calls fn for every title with an opinion or mark, the latest first, then for
+ * every title shown in the last `shown_days`. */
 struct feedback_entry {
     int64_t title;
     enum opinion opinion;

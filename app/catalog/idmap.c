@@ -99,6 +99,29 @@ void idmap_free(struct idmap *m)
     *m = (struct idmap){0};
 }
 
+void idset_add(struct idset *s, int64_t id)
+{
+    if (id < 0 || id > IDSET_MAX)
+        return;
+    size_t word = (size_t)id / 64, old = s->cap;
+    s->words = mem_grow(s->words, &s->cap, word + 1, sizeof *s->words);
+    if (s->cap > old)
+        memset(s->words + old, 0, (s->cap - old) * sizeof *s->words);
+    s->words[word] |= (uint64_t)1 << id % 64;
+}
+
+bool idset_has(const struct idset *s, int64_t id)
+{
+    size_t word = (size_t)id / 64;
+    return id >= 0 && word < s->cap && s->words[word] >> id % 64 & 1;
+}
+
+void idset_free(struct idset *s)
+{
+    free(s->words);
+    *s = (struct idset){0};
+}
+
 static int64_t text_key(const char *text)
 {
     return (int64_t)(hash_bytes(text, strlen(text)) >> 1);

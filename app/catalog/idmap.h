@@ -21,6 +21,19 @@ int32_t *idmap_at(struct idmap *m, int64_t key, int32_t initial);
 bool idmap_get(const struct idmap *m, int64_t key, int32_t *value); /* value may be NULL */
 void idmap_free(struct idmap *m);
 
+/* A set of small numbers, one bit each: 0 .. IDSET_MAX. {0} is a valid empty set. Numbers beyond are
+ * neither kept nor found. */
+enum { IDSET_MAX = (1 << 28) - 1 };
+
+struct idset {
+    uint64_t *words;
+    size_t cap;
+};
+
+void idset_add(struct idset *s, int64_t id);
+bool idset_has(const struct idset *s, int64_t id);
+void idset_free(struct idset *s);
+
 /* Texts numbered 0, 1, 2 ... in order of arrival. {0} is a valid empty table. */
 struct intern {
     struct idmap by_hash; /* hash -> index of the first text with it */

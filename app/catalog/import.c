@@ -23,6 +23,9 @@ static const struct {
     int (*run)(struct import *im, struct err *err);
 } kinds[IMPORT_KIND_COUNT] = {
     [IMPORT_IMDB] = {"imdb", import_imdb},
+    [IMPORT_MOVIELENS] = {"movielens", import_movielens},
+    [IMPORT_MOVIES] = {"movies", import_movies},
+    [IMPORT_SONGS] = {"songs", import_songs},
     [IMPORT_STARTER] = {"starter", import_starter},
 };
 
@@ -155,6 +158,20 @@ static int find_base(const struct import_options *o, const char *target, char *b
     return rc < 0 ? err_prefix(err, "the catalogue that is there cannot be extended") : ERR_OK;
 }
 
+/* For reading only: names that the new file lacks would otherwise be looked up, and changed, in the
+ * old one. */
+static int attach_base(sqlite3 *db, const char *base, struct err *err)
+{
+    struct str uri = {0};
+    str_addf(&uri, "file:");
+    for (const char *s = base; *s != '\0'; s++)
+        str_addf(&uri, strchr("%?#", *s) != NULL ? "%%%02X" : "%c", (unsigned char)*s);
+    str_addf(&uri, "?mode=ro");
+    int rc = db_execf(db, err, "ATTACH %Q AS old", uri.s);
+    str_free(&uri);
+    return rc;
+}
+
 static int prepare_file(sqlite3 *db, const char *base, int64_t dropped, struct err *err)
 {
     int rc = db_exec(db,
@@ -162,7 +179,7 @@ static int prepare_file(sqlite3 *db, const char *base, int64_t dropped, struct e
                      "PRAGMA cache_size=-32000; PRAGMA locking_mode=EXCLUSIVE;",
                      err);
     if (rc == ERR_OK && base[0] != '\0')
-        rc = db_execf(db, err, "ATTACH %Q AS old", base);
+        rc = attach_base(db, base, err);
     if (rc == ERR_OK)
         rc = db_exec(db, "BEGIN", err);
     if (rc == ERR_OK)
@@ -211,7 +228,8 @@ static int build_aside(struct import *im, const char *aside, const char *base, s
     int64_t bit = (int64_t)1 << im->options->kind;
     /* Only IMDb's own files are complete enough to forget what is no longer in them. */
     int64_t dropped = im->options->kind == IMPORT_IMDB ? bit : 0;
-    int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
+                     err);
     if (rc < 0)
         return rc;
     rc = prepare_file(im->db, base, dropped, err);

@@ -26,7 +26,8 @@ static const struct table_format tsv = {.delimiter = "\t"};
 /* One import under way. */
 struct imdb {
     struct import *im;
-    struct idmap ratings; /* title -> votes and rating */
+    struct idset rated;   /* titles with a rating: asked for every row, so it must be small ... */
+    struct idmap ratings; /* ... and their votes and rating */
     struct idmap kept;    /* title -> actors put so far */
     struct idmap people;  /* wanted people */
     bool has_crew;
@@ -121,8 +122,10 @@ static void take_rating(struct imdb *m, struct table *t, const struct cell *c, c
         table_reject(t, "no id, rating from 1 to 10, or number of votes");
         return;
     }
-    if (votes >= m->im->options->votes_min)
-        idmap_put(&m->ratings, id, (int32_t)(votes << RATING_BITS | (int64_t)(rating * 10 + 0.5)));
+    if (votes < m->im->options->votes_min || id > IDSET_MAX)
+        return;
+    idset_add(&m->rated, id);
+    idmap_put(&m->ratings, id, (int32_t)(votes << RATING_BITS | (int64_t)(rating * 10 + 0.5)));
 }
 
 /* --- basics ---------------------------------------------------------------------------------- */
@@ -205,7 +208,7 @@ static void take_title(struct imdb *m, struct table *t, const struct cell *c, co
         table_reject(t, "no title id");
         return;
     }
-    if (!idmap_get(&m->ratings, r.id, &packed) || !wanted_type(o, c[at[B_TYPE]], &r.kind))
+    if (!idset_has(&m->rated, r.id) || !idmap_get(&m->ratings, r.id, &packed) || !wanted_type(o, c[at[B_TYPE]], &r.kind))
         return;
     if (!number_or_null(c[at[B_YEAR]], &year) || !number_or_null(c[at[B_RUNTIME]], &minutes) ||
         c[at[B_TITLE]].len == 0) {
@@ -379,6 +382,7 @@ static int read_titles(struct imdb *m, struct err *err)
     int rc = read_file(m, "title.ratings.tsv", rating_columns, true, take_rating, NULL, err);
     if (rc == ERR_OK)
         rc = read_file(m, "title.basics.tsv", basics_columns, true, take_title, NULL, err);
+    idset_free(&m->rated);
     idmap_free(&m->ratings);
     return rc;
 }
@@ -417,7 +421,6 @@ int import_imdb(struct import *im, struct err *err)
         rc = read_people(&m, err);
     if (rc == ERR_OK)
         rc = read_languages(&m, err);
-    idmap_free(&m.ratings);
     idmap_free(&m.kept);
     idmap_free(&m.people);
     return rc;

@@ -36,7 +36,7 @@ int import_songs(struct import *im, struct err *err);
 int import_reviews(struct import *im, struct err *err);
 int import_starter(struct import *im, struct err *err);
 
-/* derive.c: drops and rebuilds every derived table of db. im may be NULL (no progress). */
+/* derive.c: makes every derived table of a db that has only content. im: for progress. */
 int derive_tables(sqlite3 *db, struct import *im, struct err *err);
 
 /* The starter catalogue built in memory, for programs run without their installed files. The

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "catalog/catalog_internal.h"
 #include "catalog/db.h"
+#include "catalog/ease.h"
 #include "catalog/feedback.h"
 
 enum { SHOWN_DAYS = 30, DECADES = 40, FEATURE_PRIOR = 4 };
@@ -210,7 +211,7 @@ static int add_people(struct taste *t, struct catalog *c, int64_t title, float o
     return rc;
 }
 
-static int add_similar(struct taste *t, struct catalog *c, int64_t title, int name,
+static int add_similar(struct taste *t, struct catalog *c, int64_t title, int name, float recency,
                        struct err *err)
 {
     sqlite3_stmt *st = c->st[READ_SIMILAR];
@@ -218,7 +219,7 @@ static int add_similar(struct taste *t, struct catalog *c, int64_t title, int na
     sqlite3_bind_int64(st, 1, title);
     while ((rc = db_step(st, err)) == 1) {
         struct bonus *b = bonus_for(t, sqlite3_column_int64(st, 0));
-        float weight = (float)sqlite3_column_double(st, 1);
+        float weight = recency * (float)sqlite3_column_double(st, 1);
         b->similar += weight;
         if (weight > b->liked_weight) {
             b->liked_weight = weight;
@@ -240,8 +241,9 @@ static void add_features(struct taste *t, struct catalog *c, const struct title 
     vote(&t->languages[catalog_language_number(c, title->language)], opinion);
 }
 
+/* `later_likes`: how many likes came after this opinion. */
 static int add_opinion(struct taste *t, struct catalog *c, const struct feedback_entry *e,
-                       struct err *err)
+                       int later_likes, struct err *err)
 {
     float opinion = e->opinion == OPINION_LIKE ? 1.0f : -1.0f;
     struct arena *a = arena_create(1024);
@@ -255,7 +257,8 @@ static int add_opinion(struct taste *t, struct catalog *c, const struct feedback
         t->empty = false;
         rc = add_people(t, c, e->title, opinion, err);
         if (rc == ERR_OK && opinion > 0)
-            rc = add_similar(t, c, e->title, intern_put(&t->names, title.name), err);
+            rc = add_similar(t, c, e->title, intern_put(&t->names, title.name),
+                             (float)ease_recency(later_likes), err);
     }
     arena_destroy(a);
     return rc;
@@ -264,11 +267,13 @@ static int add_opinion(struct taste *t, struct catalog *c, const struct feedback
 static int build(struct taste *t, struct catalog *c, struct feedback *f, struct err *err)
 {
     struct entries l = {0};
+    int later_likes = 0;
     int rc = feedback_each(f, SHOWN_DAYS, collect, &l, err);
     for (int i = 0; i < l.count && rc >= 0; i++) {
         exclude(t, &l.v[i]);
         if (l.v[i].opinion == OPINION_LIKE || l.v[i].opinion == OPINION_DISLIKE)
-            rc = add_opinion(t, c, &l.v[i], err);
+            rc = add_opinion(t, c, &l.v[i], later_likes, err);
+        later_likes += l.v[i].opinion == OPINION_LIKE;
     }
     free(l.v);
     return rc < 0 ? rc : ERR_OK;

@@ -13,6 +13,7 @@
 
 enum statement {
     PUT_TITLE,
+    PUT_RATING,
     PUT_PERSON,
     CLEAR_CREDITS,
     PUT_CREDIT,
@@ -35,6 +36,8 @@ static const char *const sql[STATEMENT_COUNT] = {
         " minutes=coalesce(?6, minutes), rating=coalesce(?7, rating), votes=coalesce(?8, votes),"
         " genre_set=coalesce(?9, genre_set), certificate=coalesce(?10, certificate),"
         " valence=coalesce(?11, valence), energy=coalesce(?12, energy), sources=sources|?13",
+    [PUT_RATING] = "UPDATE title SET rating=?2, votes=?3 WHERE id=?1 AND"
+                   " (rating IS NULL OR sources=?4)",
     [PUT_PERSON] = "INSERT INTO person(id, name) VALUES(?, ?)"
                    " ON CONFLICT(id) DO UPDATE SET name=excluded.name",
     [CLEAR_CREDITS] = "DELETE FROM credit WHERE title=? AND role=?",
@@ -200,6 +203,15 @@ void writer_title(struct writer *w, const struct title_row *r)
     bind_known_real(st, 12, r->energy, -1);
     sqlite3_bind_int64(st, 13, w->source);
     run(w, PUT_TITLE);
+}
+
+void writer_rating(struct writer *w, int64_t title, double rating, int votes)
+{
+    sqlite3_bind_int64(w->st[PUT_RATING], 1, title);
+    sqlite3_bind_double(w->st[PUT_RATING], 2, rating);
+    sqlite3_bind_int(w->st[PUT_RATING], 3, votes);
+    sqlite3_bind_int64(w->st[PUT_RATING], 4, w->source);
+    run(w, PUT_RATING);
 }
 
 void writer_person(struct writer *w, int64_t id, const char *name)

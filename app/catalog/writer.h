@@ -32,6 +32,8 @@ void writer_destroy(struct writer *w); /* NULL is allowed */
 int writer_failed(const struct writer *w, struct err *err); /* ERR_OK or the first failure */
 
 void writer_title(struct writer *w, const struct title_row *r);
+/* Only for titles that have no rating from elsewhere. */
+void writer_rating(struct writer *w, int64_t title, double rating, int votes);
 void writer_person(struct writer *w, int64_t id, const char *name);
 /* Forgets the credits of a title in this role, before new ones are put. */
 void writer_clear_credits(struct writer *w, int64_t title, enum credit_role role);
