@@ -1,5 +1,5 @@
 /* nn/tape.h: the steps of training. What is planned once is in tape_plan.c. */
-#include "tape_internal.h"
+#include "tape_norm.h"
 
 #include <assert.h>
 #include <string.h>
@@ -10,25 +10,57 @@ struct job {
     struct nn_tape *tape;
     struct tape_op *op;
     tape_job_fn *fn;
+    bool begin, end; /* what the batch norms around it left to it */
 };
 
 static void run_jobs(void *arg, int begin, int end, int thread)
 {
     const struct job *j = arg;
     (void)thread;
-    for (int i = begin; i < end; i++)
+    for (int i = begin; i < end; i++) {
+        if (j->begin)
+            tape__begin_image(j->tape, j->op, i);
         j->fn(j->tape, j->op, i);
+        if (j->end)
+            tape__end_image(j->tape, j->op, i);
+    }
 }
 
 void tape__each(struct nn_tape *t, struct tape_op *op, int n, tape_job_fn *fn)
 {
-    struct job j = {t, op, fn};
+    struct job j = {t, op, fn, false, false};
     pool_for(t->pool, n, 1, run_jobs, &j);
 }
 
 void tape__each_image(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn)
 {
     tape__each(t, op, t->count, fn);
+}
+
+void tape__forward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn)
+{
+    struct job j = {t, op, fn, true, false};
+    pool_for(t->pool, t->count, 1, run_jobs, &j);
+}
+
+void tape__backward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn)
+{
+    struct job j = {t, op, fn, false, true};
+    pool_for(t->pool, t->count, 1, run_jobs, &j);
+}
+
+void tape__begin_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    for (int i = 0; i < op->input_count; i++)
+        if (op->inputs[i].apply)
+            tape__norm_apply(t, op->inputs[i].apply, image);
+}
+
+void tape__end_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    for (int i = 0; i < op->input_count; i++)
+        if (op->inputs[i].sum)
+            tape__norm_gradient_sums(t, op->inputs[i].sum, image);
 }
 
 void tape__slot(const struct nn_tape *t, int s, int *begin, int *end)

@@ -14,6 +14,7 @@
 #include "tape_norm.h"
 
 enum { SMALL_WEIGHTS = 65536 }; /* floats that stay in the cache over many images */
+enum { GOOD_PIXELS = 144 };     /* a weight gradient wants at least so many */
 enum { BLOCKS_AT_ONCE = 2 };    /* what the kernels' register tiles share an input value over */
 
 enum form { PLANAR, DENSE, DEPTHWISE };
@@ -33,6 +34,7 @@ struct conv {
     float *dense;            /* grouped: OIHW with zeros */
     float *dw;               /* [slots][size] */
     int slots;
+    int group; /* images that a slot works on at a time */
     bool has_bias;
     float *db;               /* doubles [batch][out blocks][16], bias gradient by image */
     struct phase *phases[2]; /* [stride] of rows, of columns */
@@ -87,6 +89,9 @@ static void plan_memory(struct nn_tape *t, struct tape_op *op, struct conv *c)
               : c->form == DENSE ? nn_conv16_size(c->oc, c->ic, kh, kw)
                                  : nn_depthwise16_size(c->oc, kh, kw);
     c->slots = c->size > SMALL_WEIGHTS ? 1 : TAPE_SLOTS;
+    c->group = 1 + GOOD_PIXELS / (op->y->h * op->y->w);
+    if (op->norm && c->slots > 1)
+        op->y->grad_images = c->slots * c->group;
     tape__want(t, &c->packed, c->size);
     tape__want(t, &c->dw, c->size * (size_t)c->slots);
     tape__want(t, &c->bias, (size_t)c->out_blocks * 16);
@@ -251,6 +256,8 @@ static void forward_slot(struct nn_tape *t, struct tape_op *op, int slot)
     const struct conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
+    for (int i = begin; i < end; i++)
+        tape__begin_image(t, op, i);
     for (int b = 0; b < c->out_blocks; b += BLOCKS_AT_ONCE)
         for (int i = begin; i < end; i++)
             forward_block(t, op, i, b, next_blocks(b, c->out_blocks));
@@ -265,10 +272,10 @@ static void forward_image(struct nn_tape *t, struct tape_op *op, int image)
 static void forward(struct nn_tape *t, struct tape_op *op)
 {
     const struct conv *c = op->own;
-    if (c->size > SMALL_WEIGHTS)
+    if (c->slots == 1)
         tape__each(t, op, TAPE_SLOTS, forward_slot);
     else
-        tape__each_image(t, op, forward_image);
+        tape__forward_images(t, op, forward_image);
 }
 
 static double *bias_sums(const struct conv *c, int image)
@@ -276,8 +283,8 @@ static double *bias_sums(const struct conv *c, int image)
     return (double *)(void *)c->db + (size_t)image * (size_t)c->out_blocks * 16;
 }
 
-/* dy before the clip, and the bias gradient of one image. */
-static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
+/* dy before the clip, and the bias gradient of one image, whose dy lies at `place`. */
+static void unclip_image(struct nn_tape *t, struct tape_op *op, int image, int place)
 {
     struct conv *c = op->own;
     const struct tape_tensor *y = op->y;
@@ -289,7 +296,7 @@ static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
         for (int r = 0; r < y->h; r++) {
             const float *out =
                 tape__image(y, image) + (size_t)b * y->at.plane + (size_t)r * y->at.row;
-            float *dy = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
+            float *dy = tape__grad_image(y, place) + (size_t)b * y->grad_at.plane +
                         (size_t)r * y->grad_at.row;
             if (clips)
                 t->k->clip_back(out, dy, dy, (size_t)y->w * 16, op->lo, op->hi);
@@ -299,8 +306,8 @@ static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
 }
 
 /* One phase of the input gradient: rows stride * i + p, columns stride * j + q. */
-static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int p, int q,
-                                 const float *w, int b0, int b1)
+static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int place, int p,
+                                 int q, const float *w, int b0, int b1)
 {
     const struct conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
@@ -309,7 +316,7 @@ static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int imag
     ptrdiff_t top = pr->offset - (pr->taps - 1) * c->gap[0];
     ptrdiff_t left = pc->offset - (pc->taps - 1) * c->gap[1];
     struct nn_conv16 k = {
-        .x = tape__grad_image(y, image) + top * (ptrdiff_t)y->grad_at.row + left * 16,
+        .x = tape__grad_image(y, place) + top * (ptrdiff_t)y->grad_at.row + left * 16,
         .w = w,
         .y = tape__grad_image(x, image) + (size_t)p * x->grad_at.row + (size_t)q * 16,
         .x_plane = y->grad_at.plane,
@@ -348,7 +355,8 @@ static void begin_input_gradient(struct tape_op *op, int image)
         tape__clear_border(op->inputs[0].tensor, image);
 }
 
-static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int image, int b0, int b1)
+static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int image, int place,
+                                  int b0, int b1)
 {
     const struct conv *c = op->own;
     const float *w = c->flipped;
@@ -356,16 +364,9 @@ static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int ima
         for (int q = 0; q < c->w.stride[1]; q++) {
             int taps = c->phases[0][p].taps * c->phases[1][q].taps;
             if (taps)
-                input_gradient_phase(t, op, image, p, q, w, b0, b1);
+                input_gradient_phase(t, op, image, place, p, q, w, b0, b1);
             w += c->size / (size_t)(c->w.kernel[0] * c->w.kernel[1]) * (size_t)taps;
         }
-}
-
-static void input_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
-{
-    const struct conv *c = op->own;
-    begin_input_gradient(op, image);
-    input_gradient_blocks(t, op, image, 0, c->in_blocks);
 }
 
 static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
@@ -377,19 +378,21 @@ static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
         begin_input_gradient(op, i);
     for (int b = 0; b < c->in_blocks; b += BLOCKS_AT_ONCE)
         for (int i = begin; i < end; i++)
-            input_gradient_blocks(t, op, i, b, next_blocks(b, c->in_blocks));
+            input_gradient_blocks(t, op, i, i, b, next_blocks(b, c->in_blocks));
+    for (int i = begin; i < end; i++)
+        tape__end_image(t, op, i);
 }
 
 /* Adds the weight gradient of some images and blocks to a slot's sum. */
 static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int begin, int end,
-                            int o0, int o1)
+                            int place, int o0, int o1)
 {
     const struct conv *c = op->own;
     const struct tape_tensor *y = op->y;
     const struct tape_geometry *at = input_geometry(t, op);
     struct nn_conv16_dw k = {
         .x = input_at(t, op, begin),
-        .dy = tape__grad_image(y, begin),
+        .dy = tape__grad_image(y, place),
         .dw = c->dw + (size_t)slot * c->size,
         .x_image = at->image,
         .x_plane = at->plane,
@@ -416,13 +419,43 @@ static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int
         t->k->depthwise16_dw(&k, o0, o1);
 }
 
-static void weight_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
+/* The gradient of the output, made from that behind the batch norm and the clip. */
+static void output_gradient(struct nn_tape *t, struct tape_op *op, int image, int place)
+{
+    const struct conv *c = op->own;
+    if (op->norm)
+        tape__norm_gradient(t, op->norm, image, place);
+    if (c->has_bias || op->lo > -INFINITY || op->hi < INFINITY)
+        unclip_image(t, op, image, place);
+}
+
+static void output_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    output_gradient(t, op, image, image);
+}
+
+/* Small weights: everything for a few images while they are in the cache. Small images go several
+ * at a time, which the weight gradient likes. Behind a batch norm nobody else sees dy: then it
+ * stays in a few places of the slot. */
+static void backward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 {
     const struct conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
     memset(c->dw + (size_t)slot * c->size, 0, c->size * sizeof *c->dw);
-    weight_gradient(t, op, slot, begin, end, 0, c->out_blocks);
+    for (int first = begin; first < end; first += c->group) {
+        int last = end - first < c->group ? end : first + c->group;
+        int place = op->norm ? slot * c->group : first;
+        for (int i = first; i < last; i++)
+            output_gradient(t, op, i, place + i - first);
+        if (tape__gradients(t, op, 1))
+            weight_gradient(t, op, slot, first, last, place, 0, c->out_blocks);
+        for (int i = first; i < last && op->inputs[0].tensor->has_grad; i++) {
+            begin_input_gradient(op, i);
+            input_gradient_blocks(t, op, i, place + i - first, 0, c->in_blocks);
+            tape__end_image(t, op, i);
+        }
+    }
 }
 
 /* Large weights: some output blocks over all images, so that their sums stay in the cache. */
@@ -432,25 +465,22 @@ static void weight_gradient_blocks(struct nn_tape *t, struct tape_op *op, int jo
     size_t part = c->size / (size_t)c->out_blocks;
     int b0 = job * BLOCKS_AT_ONCE, b1 = next_blocks(b0, c->out_blocks);
     memset(c->dw + (size_t)b0 * part, 0, (size_t)(b1 - b0) * part * sizeof *c->dw);
-    weight_gradient(t, op, 0, 0, t->count, b0, b1);
+    weight_gradient(t, op, 0, 0, t->count, 0, b0, b1);
 }
 
 static void backward(struct nn_tape *t, struct tape_op *op)
 {
     const struct conv *c = op->own;
-    if (c->has_bias || op->lo > -INFINITY || op->hi < INFINITY)
-        tape__each_image(t, op, unclip_image);
-    if (tape__gradients(t, op, 1) && c->slots == 1)
+    if (c->slots > 1) {
+        tape__each(t, op, TAPE_SLOTS, backward_slot);
+        return;
+    }
+    tape__each_image(t, op, output_gradient_image);
+    if (tape__gradients(t, op, 1))
         tape__each(t, op, (c->out_blocks + BLOCKS_AT_ONCE - 1) / BLOCKS_AT_ONCE,
                    weight_gradient_blocks);
-    else if (tape__gradients(t, op, 1))
-        tape__each(t, op, TAPE_SLOTS, weight_gradient_slot);
-    if (!op->inputs[0].tensor->has_grad)
-        return;
-    if (c->size > SMALL_WEIGHTS)
+    if (op->inputs[0].tensor->has_grad)
         tape__each(t, op, TAPE_SLOTS, input_gradient_slot);
-    else
-        tape__each_image(t, op, input_gradient_image);
 }
 
 static void unpack(const struct conv *c, float *dw)

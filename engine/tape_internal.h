@@ -36,6 +36,8 @@ struct tape_tensor {
     int consumers;
     int first_writer, last_reader; /* life of the gradient, as steps of the backward pass */
     size_t grad_offset;            /* in the gradient arena */
+    int grad_images;               /* images that the gradient has room for: the batch, or fewer
+                                    * when its only reader works on a few at a time */
 };
 
 struct tape_op;
@@ -51,7 +53,9 @@ struct tape_kind {
 
 struct tape_input {
     struct tape_tensor *tensor;
-    bool add; /* the gradient already holds another reader's share */
+    bool add;              /* the gradient already holds another reader's share */
+    struct tape_op *apply; /* a batch norm that this reader applies, see tape_norm.h */
+    struct tape_op *sum;   /* a batch norm whose gradient this reader completes and sums */
 };
 
 struct tape_op {
@@ -63,7 +67,10 @@ struct tape_op {
     struct tape_tensor *y;
     float lo, hi;         /* clip fused behind it; infinite: none */
     void *own;            /* what only this kind knows */
-    struct tape_op *norm; /* a convolution's reader that wants its sums, see tape_norm.c */
+    struct tape_op *norm; /* of a convolution: the batch norm behind it, if it alone reads it */
+    struct tape_op *conv; /* of a batch norm: that convolution */
+    struct tape_op *first_reader;             /* of a batch norm */
+    bool applied_by_reader, summed_by_reader; /* of a batch norm, by that one */
 };
 
 /* A value of the graph that lives in the collated weight vector. */
@@ -125,6 +132,14 @@ float *tape__gradients(struct nn_tape *t, const struct tape_op *op, int input); 
 typedef void tape_job_fn(struct nn_tape *t, struct tape_op *op, int job);
 void tape__each_image(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn);
 void tape__each(struct nn_tape *t, struct tape_op *op, int n, tape_job_fn *fn);
+
+/* Forward and backward passes of an operator go through these two, which also do what the batch
+ * norms around it left to it. begin: before the forward pass of an image reads its inputs; end:
+ * after the backward pass of an image has written their gradients. */
+void tape__begin_image(struct nn_tape *t, struct tape_op *op, int image);
+void tape__end_image(struct nn_tape *t, struct tape_op *op, int image);
+void tape__forward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn);
+void tape__backward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn);
 
 /* The images [*begin, *end) of slot s. */
 void tape__slot(const struct nn_tape *t, int s, int *begin, int *end);

@@ -35,7 +35,7 @@ static void flatten_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void flatten_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, flatten_image);
+    tape__forward_images(t, op, flatten_image);
 }
 
 static void flatten_back_image(struct nn_tape *t, struct tape_op *op, int image)
@@ -63,7 +63,7 @@ static void flatten_back_image(struct nn_tape *t, struct tape_op *op, int image)
 static void flatten_backward(struct nn_tape *t, struct tape_op *op)
 {
     if (op->inputs[0].tensor->has_grad)
-        tape__each_image(t, op, flatten_back_image);
+        tape__backward_images(t, op, flatten_back_image);
 }
 
 /* Concat along the channels */
@@ -120,7 +120,7 @@ static void concat_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void concat_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, concat_image);
+    tape__forward_images(t, op, concat_image);
 }
 
 static void concat_back_image(struct nn_tape *t, struct tape_op *op, int image)
@@ -142,7 +142,7 @@ static void concat_back_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void concat_backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, concat_back_image);
+    tape__backward_images(t, op, concat_back_image);
 }
 
 const struct tape_kind tape__flatten = {setup_flatten, NULL, flatten_forward, flatten_backward,

@@ -97,7 +97,7 @@ static void add_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void add_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, add_image);
+    tape__forward_images(t, op, add_image);
 }
 
 static void unclip_row(struct nn_tape *t, struct tape_op *op, int image, int block, int row)
@@ -154,7 +154,7 @@ static void add_back_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void add_backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, add_back_image);
+    tape__backward_images(t, op, add_back_image);
 }
 
 static void mul_row(struct nn_tape *t, struct tape_op *op, int image, int block, int row)
@@ -183,7 +183,7 @@ static void mul_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void mul_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, mul_image);
+    tape__forward_images(t, op, mul_image);
 }
 
 /* to = (add ? to : 0) + d * factor */
@@ -234,7 +234,7 @@ static void mul_back_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void mul_backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, mul_back_image);
+    tape__backward_images(t, op, mul_back_image);
 }
 
 /* Activations */
@@ -265,7 +265,7 @@ static void clip_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void clip_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, clip_image);
+    tape__forward_images(t, op, clip_image);
 }
 
 static void clip_back_image(struct nn_tape *t, struct tape_op *op, int image)
@@ -280,7 +280,7 @@ static void clip_back_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void clip_backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, clip_back_image);
+    tape__backward_images(t, op, clip_back_image);
 }
 
 static struct nn_func_args func_of(const struct nn_node *n)
@@ -318,7 +318,7 @@ static void func_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void func_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, func_image);
+    tape__forward_images(t, op, func_image);
 }
 
 /* In place in the gradient of y, then on to x. */
@@ -342,7 +342,7 @@ static void func_back_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void func_backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, func_back_image);
+    tape__backward_images(t, op, func_back_image);
 }
 
 /* Dropout (Srivastava et al. 2014, inverted): the mask is drawn again for the backward pass. */
@@ -399,7 +399,7 @@ static void dropout_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void dropout_forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, dropout_image);
+    tape__forward_images(t, op, dropout_image);
 }
 
 static void dropout_back_image(struct nn_tape *t, struct tape_op *op, int image)
@@ -416,7 +416,7 @@ static void dropout_back_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void dropout_backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, dropout_back_image);
+    tape__backward_images(t, op, dropout_back_image);
 }
 
 const struct tape_kind tape__add = {setup_pair, NULL, add_forward, add_backward, NULL};

@@ -5,8 +5,9 @@
  *     y = clip(x scale + shift),  scale = gamma / sqrt(var + eps),  shift = beta - mean scale
  *     dgamma = (sum d x - mean sum d) / sqrt(var + eps),  dbeta = sum d
  *     dx = scale (d - dbeta / M - xhat dgamma / M) = d A + x B + C
- * so forward and backward are one affine pass each after one pass of sums. Sums are kept by image
- * and added in order. A frozen layer uses its running statistics and has dx = d scale. */
+ * so forward and backward are one affine pass each after one pass of sums; all four are done by the
+ * operators around it, image by image (tape_norm.h), where those can. Sums are kept by image and
+ * added in order. A frozen layer uses its running statistics and has dx = d scale. */
 #include "tape_norm.h"
 
 #include <math.h>
@@ -15,8 +16,7 @@
 #include "base/mem.h"
 
 struct norm {
-    float *sums;       /* doubles [batch][blocks][2][16]: forward x, x x; backward d, d x */
-    bool sums_by_conv; /* the convolution before it takes the forward sums */
+    float *sums; /* doubles [batch][blocks][2][16]: forward x, x x; backward d, d x */
     bool frozen;
     float epsilon, keep; /* of the running statistics: running = keep running + (1 - keep) batch */
     double *mean, *inverse;    /* [16 x blocks]; inverse = 1 / sqrt(var + eps) */
@@ -46,8 +46,6 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
     float **arrays[] = {&m->scale, &m->shift, &m->dx_d, &m->dx_x, &m->dx_1, &m->dgamma, &m->dbeta};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         tape__want(t, arrays[i], lanes);
-    for (int i = 0; i < op->index; i++)
-        m->sums_by_conv |= t->ops[i].norm == op;
     t->input_blocked |= x == t->tensors[t->graph->inputs[0]];
     return 0;
 }
@@ -124,10 +122,10 @@ static void running_statistics(struct nn_tape *t, struct tape_op *op)
         set_affine(t, op, c, tape__weights(t, op, 3)[c], tape__weights(t, op, 4)[c]);
 }
 
-static void apply_image(struct nn_tape *t, struct tape_op *op, int image)
+void tape__norm_apply(struct nn_tape *t, struct tape_op *norm, int image)
 {
-    const struct norm *m = op->own;
-    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    const struct norm *m = norm->own;
+    const struct tape_tensor *x = norm->inputs[0].tensor, *y = norm->y;
     for (int b = 0; b < y->blocks; b++)
         for (int r = 0; r < y->h; r++) {
             struct nn_affine16 a = {
@@ -136,8 +134,8 @@ static void apply_image(struct nn_tape *t, struct tape_op *op, int image)
                 .a_scale = m->scale + b * 16,
                 .shift = m->shift + b * 16,
                 .pixels = (size_t)y->w,
-                .lo = op->lo,
-                .hi = op->hi,
+                .lo = norm->lo,
+                .hi = norm->hi,
             };
             t->k->affine16(&a);
         }
@@ -149,32 +147,40 @@ static void forward(struct nn_tape *t, struct tape_op *op)
     if (t->mode == NN_EVAL || m->frozen) {
         running_statistics(t, op);
     } else {
-        if (!m->sums_by_conv)
+        if (!op->conv)
             tape__each_image(t, op, image_sums);
         batch_statistics(t, op);
     }
-    tape__each_image(t, op, apply_image);
+    if (!op->applied_by_reader)
+        tape__each_image(t, op, tape__norm_apply);
 }
 
-/* The gradient before the clip, in place, and its sums. */
-static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
+/* What the two passes over a gradient have in common. */
+static struct nn_norm16 describe(const struct tape_op *op, int image, int block)
 {
+    const struct norm *m = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
-    bool clips = op->lo > -INFINITY || op->hi < INFINITY;
-    for (int b = 0; b < y->blocks; b++) {
-        double *sums = sums_at(op, image, b);
+    return (struct nn_norm16){
+        .x = tape__image(x, image) + (size_t)block * x->at.plane,
+        .dy = tape__grad_image(y, image) + (size_t)block * y->grad_at.plane,
+        .x_row = x->at.row,
+        .dy_row = y->grad_at.row,
+        .rows = y->h,
+        .cols = y->w,
+        .scale = m->scale + block * 16,
+        .shift = m->shift + block * 16,
+        .lo = op->lo,
+        .hi = op->hi,
+    };
+}
+
+void tape__norm_gradient_sums(struct nn_tape *t, struct tape_op *norm, int image)
+{
+    for (int b = 0; b < norm->y->blocks; b++) {
+        struct nn_norm16 n = describe(norm, image, b);
+        double *sums = sums_at(norm, image, b);
         memset(sums, 0, 32 * sizeof *sums);
-        for (int r = 0; r < y->h; r++) {
-            const float *in =
-                tape__image(x, image) + (size_t)b * x->at.plane + (size_t)r * x->at.row;
-            const float *out =
-                tape__image(y, image) + (size_t)b * y->at.plane + (size_t)r * y->at.row;
-            float *d = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
-                       (size_t)r * y->grad_at.row;
-            if (clips)
-                t->k->clip_back(out, d, d, (size_t)y->w * 16, op->lo, op->hi);
-            t->k->sums16(d, in, (size_t)y->w, sums, sums + 16);
-        }
+        t->k->norm_sums16(&n, sums, sums + 16);
     }
 }
 
@@ -195,38 +201,36 @@ static void set_gradients(struct nn_tape *t, struct tape_op *op)
     }
 }
 
-static void input_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
+void tape__norm_gradient(struct nn_tape *t, struct tape_op *norm, int image, int place)
 {
-    const struct norm *m = op->own;
-    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
-    if (!op->inputs[0].add)
-        tape__clear_border(x, image);
-    for (int b = 0; b < y->blocks; b++)
-        for (int r = 0; r < y->h; r++) {
-            struct nn_affine16 a = {
-                .a = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
-                     (size_t)r * y->grad_at.row,
-                .b = tape__image(x, image) + (size_t)b * x->at.plane + (size_t)r * x->at.row,
-                .y = tape__grad_image(x, image) + (size_t)b * x->grad_at.plane +
-                     (size_t)r * x->grad_at.row,
-                .a_scale = m->dx_d + b * 16,
-                .b_scale = m->dx_x + b * 16,
-                .shift = m->dx_1 + b * 16,
-                .pixels = (size_t)y->w,
-                .accumulate = op->inputs[0].add,
-                .lo = -INFINITY,
-                .hi = INFINITY,
-            };
-            t->k->affine16(&a);
-        }
+    const struct norm *m = norm->own;
+    const struct tape_tensor *x = norm->inputs[0].tensor;
+    if (!norm->inputs[0].add)
+        tape__clear_border(x, place);
+    for (int b = 0; b < x->blocks; b++) {
+        struct nn_norm16 n = describe(norm, image, b);
+        n.dx = tape__grad_image(x, place) + (size_t)b * x->grad_at.plane;
+        n.dx_row = x->grad_at.row;
+        n.of_dy = m->dx_d + b * 16;
+        n.of_x = m->dx_x + b * 16;
+        n.of_1 = m->dx_1 + b * 16;
+        n.accumulate = norm->inputs[0].add;
+        t->k->norm_back16(&n);
+    }
+}
+
+static void gradient_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    tape__norm_gradient(t, op, image, image);
 }
 
 static void backward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, unclip_image);
+    if (!op->summed_by_reader)
+        tape__each_image(t, op, tape__norm_gradient_sums);
     set_gradients(t, op);
-    if (op->inputs[0].tensor->has_grad)
-        tape__each_image(t, op, input_gradient_image);
+    if (op->inputs[0].tensor->has_grad && !op->conv)
+        tape__each_image(t, op, gradient_image);
 }
 
 static void collect(struct nn_tape *t, struct tape_op *op)

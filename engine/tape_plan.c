@@ -76,6 +76,7 @@ void tape__want(struct nn_tape *t, float **where, size_t floats)
 static struct tape_tensor *new_tensor(struct nn_tape *t, const struct nn_shape *s)
 {
     struct tape_tensor *x = arena_alloc(t->arena, sizeof *x);
+    x->grad_images = t->batch;
     x->width = (int)nn__shape_elements(s, 1);
     x->rows = s->rank == 2;
     if (x->rows) { /* one line of whole vectors, so that elementwise code sees an image */
@@ -176,13 +177,15 @@ static bool fuse_clip(struct nn_tape *t, const struct nn_node *n, const int *rea
     return true;
 }
 
-/* A batch norm takes its sums while the convolution before it still has them in the cache. */
+/* A batch norm and the convolution before it work together image by image. */
 static void join_norm(struct nn_tape *t, struct tape_op *norm, const int *readers)
 {
     struct tape_op *conv = writer_of(t, norm->inputs[0].tensor);
     if (norm->kind == &tape__norm && conv && conv->kind == &tape__conv && !clips(conv) &&
-        readers[norm->node->inputs[0]] == 1)
+        readers[norm->node->inputs[0]] == 1) {
         conv->norm = norm;
+        norm->conv = conv;
+    }
 }
 
 static int add_op(struct nn_tape *t, const struct nn_node *n, const int *readers, struct err *err)
@@ -253,7 +256,7 @@ static int add_outputs(struct nn_tape *t, struct err *err)
 /* True when the backward pass of op works inside the gradient of its output. */
 static bool changes_gradient(const struct tape_op *op)
 {
-    return clips(op) || op->kind == &tape__func;
+    return (clips(op) && op->kind != &tape__norm) || op->kind == &tape__func;
 }
 
 /* The inputs of a sum share its gradient, unless something would change it for one of them. */
@@ -298,6 +301,8 @@ static void plan_writers(struct nn_tape *t)
         struct tape_op *op = &t->ops[i];
         int step = t->op_count - 1 - i;
         extend_life(op->y, step);
+        if (op->norm) /* whose backward pass is part of this one's */
+            extend_life(op->norm->y, step);
         for (int k = 0; k < op->input_count; k++) {
             struct tape_tensor *x = op->inputs[k].tensor;
             if (!x->has_grad)
@@ -309,6 +314,26 @@ static void plan_writers(struct nn_tape *t)
         }
     }
     free(written);
+}
+
+/* The first operator that reads a batch norm applies it, and as the last writer of its gradient
+ * sums it; dense layers go by batch and cannot. */
+static void share_norms(struct nn_tape *t)
+{
+    for (int i = 0; i < t->op_count; i++)
+        for (int k = 0; k < t->ops[i].input_count; k++) {
+            struct tape_input *in = &t->ops[i].inputs[k];
+            struct tape_op *norm = writer_of(t, in->tensor);
+            if (!norm || norm->kind != &tape__norm || norm->first_reader ||
+                t->ops[i].kind == &tape__dense || t->ops[i].kind == &tape__norm)
+                continue;
+            norm->first_reader = &t->ops[i];
+            in->apply = norm;
+            norm->applied_by_reader = true;
+            if (in->tensor->has_grad && !in->tensor->alias)
+                in->sum = norm;
+            norm->summed_by_reader = in->sum != NULL;
+        }
 }
 
 static bool lives_meet(const struct tape_tensor *a, const struct tape_tensor *b)
@@ -325,7 +350,7 @@ static void place_gradient(struct nn_tape *t, struct tape_tensor **placed, int c
         moved = false;
         for (int i = 0; i < count; i++) {
             const struct tape_tensor *p = placed[i];
-            size_t size = p->grad_at.image * (size_t)t->batch;
+            size_t size = p->grad_at.image * (size_t)p->grad_images;
             if (lives_meet(p, x) && at < p->grad_offset + size && p->grad_offset < at + floats) {
                 at = p->grad_offset + size;
                 moved = true;
@@ -345,7 +370,7 @@ static void place_gradients(struct nn_tape *t)
         struct tape_tensor *y = t->ops[i].y;
         if (!y->has_grad || y->alias)
             continue;
-        place_gradient(t, placed, count, y, y->grad_at.image * (size_t)t->batch);
+        place_gradient(t, placed, count, y, y->grad_at.image * (size_t)y->grad_images);
         placed[count++] = y;
     }
     free(placed);
@@ -420,6 +445,7 @@ static int plan(struct nn_tape *t, struct err *err)
         return code;
     share_gradients(t);
     plan_writers(t);
+    share_norms(t);
     for (int i = 0; i < t->op_count; i++)
         if ((code = t->ops[i].kind->setup(t, &t->ops[i], err)) < 0)
             return code;

@@ -90,13 +90,13 @@ static void backward_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void forward(struct nn_tape *t, struct tape_op *op)
 {
-    tape__each_image(t, op, forward_image);
+    tape__forward_images(t, op, forward_image);
 }
 
 static void backward(struct nn_tape *t, struct tape_op *op)
 {
     if (op->inputs[0].tensor->has_grad)
-        tape__each_image(t, op, backward_image);
+        tape__backward_images(t, op, backward_image);
 }
 
 const struct tape_kind tape__pool = {setup, NULL, forward, backward, NULL};

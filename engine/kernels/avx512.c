@@ -72,6 +72,7 @@ typedef float vf_loose __attribute__((vector_size(64), aligned(4), may_alias));
 
 #include "kernels/pool16.inc"
 #include "kernels/elementwise.inc"
+#include "kernels/norm16.inc"
 #include "kernels/func.inc"
 
 void nn_kernels_init_avx512(struct nn_kernels *k)
@@ -100,6 +101,8 @@ void nn_kernels_init_avx512(struct nn_kernels *k)
     k->dot = dot;
     k->max = max;
     k->sums16 = sums16;
+    k->norm_sums16 = norm_sums16;
+    k->norm_back16 = norm_back16;
     k->step_sgd = step_sgd;
     k->step_rmsprop = step_rmsprop;
     k->step_adam = step_adam;

@@ -168,6 +168,19 @@ struct nn_affine16 {
     float lo, hi;
 };
 
+/* Backward batch norm over one C16 block, y = clip(x * scale + shift) being its output: with
+ * d = lo < y < hi ? dy : 0, norm_sums16 adds sum d and sum d x to double[16] each, norm_back16
+ * writes dx = d * of_dy + x * of_x + of_1 + (accumulate ? dx : 0). */
+struct nn_norm16 {
+    const float *x, *dy;
+    float *dx;
+    size_t x_row, dy_row, dx_row;
+    int rows, cols;
+    const float *scale, *shift, *of_dy, *of_x, *of_1; /* [16] each */
+    bool accumulate;
+    float lo, hi;
+};
+
 enum nn_func {
     NN_FUNC_LEAKY,      /* x < 0 ? alpha x : x */
     NN_FUNC_SIGMOID,    /* 1 / (1 + exp(-x)) */
@@ -243,6 +256,8 @@ struct nn_step {
     X(void, avgpool16_back, (const struct nn_pool16 *p, int b0, int b1), 2e-6)                     \
     /* Elementwise. */                                                                             \
     X(void, affine16, (const struct nn_affine16 *a), 1e-6)                                         \
+    X(void, norm_sums16, (const struct nn_norm16 *n, double *sd, double *sdx), 4e-6)               \
+    X(void, norm_back16, (const struct nn_norm16 *n), 1e-6)                                        \
     X(void, func, (const struct nn_func_args *a), 2e-6)                                              \
     X(void, func_back, (const struct nn_func_args *a), 4e-6)                                         \
     /* dx = lo < y < hi ? dy : 0, from the clipped output y; dx may be dy. */                      \

@@ -437,6 +437,34 @@ static void affine16(const struct nn_affine16 *a)
     }
 }
 
+static float norm_inside(const struct nn_norm16 *n, int l, float x, float dy)
+{
+    float y = x * n->scale[l] + n->shift[l];
+    return n->lo < y && y < n->hi ? dy : 0;
+}
+
+static void norm_sums16(const struct nn_norm16 *n, double *sd, double *sdx)
+{
+    for (int row = 0; row < n->rows; row++)
+        for (int i = 0; i < n->cols * 16; i++) {
+            float x = n->x[row * n->x_row + i];
+            float d = norm_inside(n, i % 16, x, n->dy[row * n->dy_row + i]);
+            sd[i % 16] += d;
+            sdx[i % 16] += (double)d * x;
+        }
+}
+
+static void norm_back16(const struct nn_norm16 *n)
+{
+    for (int row = 0; row < n->rows; row++)
+        for (int i = 0; i < n->cols * 16; i++) {
+            float x = n->x[row * n->x_row + i], *dx = &n->dx[row * n->dx_row + i];
+            float d = norm_inside(n, i % 16, x, n->dy[row * n->dy_row + i]);
+            float v = d * n->of_dy[i % 16] + x * n->of_x[i % 16] + n->of_1[i % 16];
+            *dx = n->accumulate ? *dx + v : v;
+        }
+}
+
 static float sigmoid(float x)
 {
     return 1 / (1 + expf(-x));
@@ -650,6 +678,8 @@ void nn_kernels_init_scalar(struct nn_kernels *k)
     k->max = max;
     k->exp_sum = exp_sum;
     k->sums16 = sums16;
+    k->norm_sums16 = norm_sums16;
+    k->norm_back16 = norm_back16;
     k->step_sgd = step_sgd;
     k->step_rmsprop = step_rmsprop;
     k->step_adam = step_adam;

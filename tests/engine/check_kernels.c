@@ -846,6 +846,44 @@ static void check_sums16(const struct nn_kernels *ref, const struct nn_kernels *
         check_number("sum", want[i / 16][i % 16], got[i / 16][i % 16], tol * (double)(pixels + 1));
 }
 
+static struct nn_norm16 pick_norm(void)
+{
+    struct nn_norm16 n = {.rows = pick(0, 5), .cols = pick(0, 40), .accumulate = pick(0, 1)};
+    n.x_row = n.dy_row = n.dx_row = (size_t)n.cols * 16;
+    n.x = input((size_t)n.rows * n.x_row);
+    n.dy = input((size_t)n.rows * n.dy_row);
+    const float **lanes[] = {&n.scale, &n.shift, &n.of_dy, &n.of_x, &n.of_1};
+    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
+        *lanes[i] = input(16);
+    pick_clip(&n.lo, &n.hi);
+    return n;
+}
+
+static void check_norm_sums16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_norm16 n = pick_norm();
+    double want[2][16] = {{0}}, got[2][16] = {{0}};
+    SHAPE("%d x %d", n.rows, n.cols);
+    ref->norm_sums16(&n, want[0], want[1]);
+    k->norm_sums16(&n, got[0], got[1]);
+    for (int i = 0; i < 32; i++)
+        check_number("sum", want[i / 16][i % 16], got[i / 16][i % 16],
+                     tol * (n.rows * n.cols + 1));
+}
+
+static void check_norm_back16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_norm16 n = pick_norm();
+    size_t floats = (size_t)n.rows * n.dx_row;
+    float *want = input(floats), *got = twin(want, floats);
+    SHAPE("%d x %d", n.rows, n.cols);
+    n.dx = want;
+    ref->norm_back16(&n);
+    n.dx = got;
+    k->norm_back16(&n);
+    compare("dx", want, got, floats, tol * 4);
+}
+
 static void check_step(const struct nn_kernels *ref, const struct nn_kernels *k, double tol,
                        void (*run)(const struct nn_kernels *, const struct nn_step *))
 {
