@@ -9,28 +9,9 @@
 
 #include "kernels/kernels.h"
 
-typedef float vf __attribute__((vector_size(32)));
-typedef int32_t vi __attribute__((vector_size(32)));
-typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
-#define VW 8     /* floats of a vector */
-#define PARTS 2  /* vectors of a C16 pixel */
-#define MAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b))) /* b when either is NaN */
-#define MIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
-#define LESS(a, b, x, y)                                                                            \
-    ((vf)_mm256_blendv_ps((__m256)(y), (__m256)(x),                                                 \
-                          _mm256_cmp_ps((__m256)(a), (__m256)(b), _CMP_LT_OQ)))
-#define SQRT(a) ((vf)_mm256_sqrt_ps((__m256)(a)))
-#include "kernels/vector.inc"
+#include "kernels/vector256.inc"
 #include "kernels/burst.inc"
-
-/* 12 sums, 2 weight vectors. */
-#define CONV_BLOCKS 1
-#define CONV_ROW_TILES(T, S)                                                                       \
-    T(1, 1, 1, S) T(1, 1, 2, S) T(1, 1, 3, S) T(1, 1, 4, S) T(1, 1, 5, S) T(1, 1, 6, S)
-#define CONV_TILES(T, S)                                                                           \
-    CONV_ROW_TILES(T, S)                                                                           \
-    T(1, 2, 1, S) T(1, 2, 2, S) T(1, 2, 3, S) T(1, 3, 1, S) T(1, 3, 2, S) T(1, 4, 1, S)
-#define CONV_ANY_TILES(T) CONV_ROW_TILES(T, 0)
+#include "kernels/tiles.inc"
 #include "kernels/conv16.inc"
 #define DEPTHWISE3_ROWS 1
 #include "kernels/depthwise16.inc"
@@ -55,6 +36,22 @@ typedef float vf_loose __attribute__((vector_size(32), aligned(4), may_alias));
 #include "kernels/elementwise.inc"
 #include "kernels/norm16.inc"
 #include "kernels/func.inc"
+
+/* Exact without VNNI: even and odd bytes as 16 bits, so that no sum of two products saturates. */
+static inline vi dot_u8(vi sum, int32_t group, vi w)
+{
+    const __m256i x = _mm256_set1_epi32(group);
+    __m256i even = _mm256_madd_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0xff)),
+                                     _mm256_srai_epi16(_mm256_slli_epi16((__m256i)w, 8), 8));
+    __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(x, 8), _mm256_srai_epi16((__m256i)w, 8));
+    return sum + (vi)even + (vi)odd;
+}
+#define DOT_U8(sum, group, w) sum = dot_u8(sum, group, w)
+#define DOT_BF16 DOT_BF16_BY_FMA
+#define DOT_SHAPES(T, S) T(1, 1, 1, S) T(1, 1, 2, S) T(1, 1, 3, S) T(1, 1, 4, S)
+#define DOT_ANY_SHAPES(T) DOT_SHAPES(T, 0)
+#include "kernels/dot16.inc"
+#include "kernels/quant.inc"
 
 void nn_kernels_init_avx2(struct nn_kernels *k)
 {
@@ -97,4 +94,11 @@ void nn_kernels_init_avx2(struct nn_kernels *k)
     k->winograd_dy = winograd_dy;
     k->winograd_dw = winograd_dw;
     k->winograd_weights_back = winograd_weights_back;
+    k->qconv16 = qconv16;
+    k->bconv16 = bconv16;
+    k->qdepthwise16 = qdepthwise16;
+    k->qmaxpool16 = qmaxpool16;
+    k->f32_to_u8 = f32_to_u8;
+    k->f32_to_bf16 = f32_to_bf16;
+    k->bf16_to_f32 = bf16_to_f32;
 }

@@ -9,45 +9,9 @@
 
 #include "kernels/kernels.h"
 
-typedef float vf __attribute__((vector_size(64)));
-typedef int32_t vi __attribute__((vector_size(64)));
-typedef float vf_loose __attribute__((vector_size(64), aligned(4), may_alias));
-#define VW 16    /* floats of a vector */
-#define PARTS 1  /* vectors of a C16 pixel */
-#define MAX(a, b) ((vf)_mm512_max_ps((__m512)(a), (__m512)(b))) /* b when either is NaN */
-#define MIN(a, b) ((vf)_mm512_min_ps((__m512)(a), (__m512)(b)))
-#define LESS(a, b, x, y)                                                                            \
-    ((vf)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)(a), (__m512)(b), _CMP_LT_OQ),             \
-                              (__m512)(y), (__m512)(x)))
-#define SQRT(a) ((vf)_mm512_sqrt_ps((__m512)(a)))
-#include "kernels/vector.inc"
+#include "kernels/vector512.inc"
 #include "kernels/burst.inc"
-
-/* 28 sums and 2 to 4 weight vectors. */
-#define CONV_BLOCKS 4
-#define CONV_14(T, NB, S)                                                                          \
-    T(NB, 1, 1, S) T(NB, 1, 2, S) T(NB, 1, 3, S) T(NB, 1, 4, S) T(NB, 1, 5, S) T(NB, 1, 6, S)      \
-    T(NB, 1, 7, S) T(NB, 1, 8, S) T(NB, 1, 9, S) T(NB, 1, 10, S) T(NB, 1, 11, S) T(NB, 1, 12, S)   \
-    T(NB, 1, 13, S) T(NB, 1, 14, S)
-#define CONV_9(T, NB, S)                                                                           \
-    T(NB, 1, 1, S) T(NB, 1, 2, S) T(NB, 1, 3, S) T(NB, 1, 4, S) T(NB, 1, 5, S) T(NB, 1, 6, S)      \
-    T(NB, 1, 7, S) T(NB, 1, 8, S) T(NB, 1, 9, S)
-#define CONV_6(T, NB, S)                                                                           \
-    T(NB, 1, 1, S) T(NB, 1, 2, S) T(NB, 1, 3, S) T(NB, 1, 4, S) T(NB, 1, 5, S) T(NB, 1, 6, S)
-#define CONV_FLAT_14(T, NB, S)                                                                     \
-    T(NB, 2, 1, S) T(NB, 2, 2, S) T(NB, 2, 3, S) T(NB, 2, 4, S) T(NB, 2, 5, S) T(NB, 2, 6, S)      \
-    T(NB, 2, 7, S) T(NB, 3, 1, S) T(NB, 3, 2, S) T(NB, 3, 3, S) T(NB, 3, 4, S) T(NB, 4, 1, S)      \
-    T(NB, 4, 2, S) T(NB, 4, 3, S)
-#define CONV_FLAT_9(T, NB, S)                                                                      \
-    T(NB, 2, 1, S) T(NB, 2, 2, S) T(NB, 2, 3, S) T(NB, 2, 4, S) T(NB, 3, 1, S) T(NB, 3, 2, S)      \
-    T(NB, 3, 3, S) T(NB, 4, 1, S) T(NB, 4, 2, S)
-#define CONV_FLAT_6(T, NB, S)                                                                      \
-    T(NB, 2, 1, S) T(NB, 2, 2, S) T(NB, 2, 3, S) T(NB, 3, 1, S) T(NB, 3, 2, S) T(NB, 4, 1, S)
-#define CONV_TILES(T, S)                                                                           \
-    CONV_14(T, 1, S) CONV_14(T, 2, S) CONV_9(T, 3, S) CONV_6(T, 4, S)                              \
-    CONV_FLAT_14(T, 1, S) CONV_FLAT_14(T, 2, S) CONV_FLAT_9(T, 3, S) CONV_FLAT_6(T, 4, S)
-#define CONV_ROW_TILES(T, S) CONV_14(T, 1, S) CONV_14(T, 2, S)
-#define CONV_ANY_TILES(T) CONV_6(T, 1, 0) CONV_6(T, 2, 0)
+#include "kernels/tiles.inc"
 #include "kernels/conv16.inc"
 #define DEPTHWISE3_ROWS 2
 #include "kernels/depthwise16.inc"
@@ -74,6 +38,22 @@ typedef float vf_loose __attribute__((vector_size(64), aligned(4), may_alias));
 #include "kernels/elementwise.inc"
 #include "kernels/norm16.inc"
 #include "kernels/func.inc"
+
+/* Exact without VNNI: even and odd bytes as 16 bits, so that no sum of two products saturates. */
+static inline vi dot_u8(vi sum, int32_t group, vi w)
+{
+    const __m512i x = _mm512_set1_epi32(group);
+    __m512i even = _mm512_madd_epi16(_mm512_and_si512(x, _mm512_set1_epi16(0xff)),
+                                     _mm512_srai_epi16(_mm512_slli_epi16((__m512i)w, 8), 8));
+    __m512i odd = _mm512_madd_epi16(_mm512_srli_epi16(x, 8), _mm512_srai_epi16((__m512i)w, 8));
+    return sum + (vi)even + (vi)odd;
+}
+#define DOT_U8(sum, group, w) sum = dot_u8(sum, group, w)
+#define DOT_BF16 DOT_BF16_BY_FMA
+#define DOT_SHAPES(T, S) CONV_6(T, 1, S) CONV_6(T, 2, S)
+#define DOT_ANY_SHAPES(T) CONV_6(T, 1, 0)
+#include "kernels/dot16.inc"
+#include "kernels/quant.inc"
 
 void nn_kernels_init_avx512(struct nn_kernels *k)
 {
@@ -116,4 +96,11 @@ void nn_kernels_init_avx512(struct nn_kernels *k)
     k->winograd_dy = winograd_dy;
     k->winograd_dw = winograd_dw;
     k->winograd_weights_back = winograd_weights_back;
+    k->qconv16 = qconv16;
+    k->bconv16 = bconv16;
+    k->qdepthwise16 = qdepthwise16;
+    k->qmaxpool16 = qmaxpool16;
+    k->f32_to_u8 = f32_to_u8;
+    k->f32_to_bf16 = f32_to_bf16;
+    k->bf16_to_f32 = bf16_to_f32;
 }

@@ -46,6 +46,34 @@ struct nn_conv16 {
     float lo, hi;
 };
 
+/* Convolution of one image in 8-bit integers (qconv16) or bfloat16 (bconv16), summed in 32 bits, and
+ * depthwise convolution of 8-bit activations with float weights (qdepthwise16):
+ *   v = clip(scale * sum + bias + add (or add_u8 * add_scale + add_shift)), stored as float, as
+ *   u8 = round(v * y_scale + y_shift) within 0 .. 255, or as bfloat16: whichever of y is not NULL.
+ * Strides count elements. x and y are C16 of their element type. Quantised activations stand for
+ * (u8 - zero) * x_scale: the caller pads with `zero`, and folds x_scale into `scale` and
+ * -zero * x_scale * (sum of the weights) into `bias`. */
+struct nn_dot16 {
+    const void *x;           /* u8, or bfloat16 as uint16_t */
+    const void *w;           /* [oc block][ic block][kh][kw][16 / g][16 oc][g ic]: int8_t, g = 4, or
+                              * bfloat16, g = 2; qdepthwise16: float [block][kh][kw][16] */
+    const float *scale;      /* [16 * oc blocks], or NULL for 1 */
+    const float *bias;       /* [16 * oc blocks], or NULL */
+    const float *add;        /* residual, or NULL */
+    const uint8_t *add_u8;   /* the same, quantised */
+    float add_scale, add_shift;
+    float *y;
+    uint8_t *y_u8;
+    uint16_t *y_bf16;
+    float y_scale, y_shift;
+    size_t x_plane, x_row, y_plane, y_row, y_col, add_plane, add_row;
+    int ic, ow;              /* as in nn_conv16 */
+    int kh, kw;
+    int stride_h, stride_w;
+    int dilation_h, dilation_w;
+    float lo, hi;
+};
+
 /* Weight gradient, summed over `images`: dw += sum of x * dy, in the layout of the weights. */
 struct nn_conv16_dw {
     const float *x, *dy;
@@ -157,6 +185,13 @@ struct nn_pool16 {
     bool count_pad;          /* average: divide by kh * kw, not by the pixels inside */
 };
 
+/* Max pooling of 8-bit C16 images; the fields x, y and arg of `shape` are not used. */
+struct nn_qpool16 {
+    struct nn_pool16 shape;
+    const uint8_t *x;
+    uint8_t *y;
+};
+
 /* y = clip(a * a_scale + b * b_scale + shift + (accumulate ? y : 0)) over one C16 block: batch norm
  * forward (b NULL), its input gradient (a = dy, b = x), residual additions. */
 struct nn_affine16 {
@@ -226,6 +261,11 @@ struct nn_step {
     X(void, conv16, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-7)             \
     X(void, conv16_planar, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-7)      \
     X(void, depthwise16, (const struct nn_conv16 *c, int b0, int b1, int r0, int r1), 2e-7)        \
+    /* The same in 8 bits and bfloat16; u8 results may differ by 1. */                             \
+    X(void, qconv16, (const struct nn_dot16 *c, int b0, int b1, int r0, int r1), 2e-7)             \
+    X(void, bconv16, (const struct nn_dot16 *c, int b0, int b1, int r0, int r1), 1e-6)             \
+    X(void, qdepthwise16, (const struct nn_dot16 *c, int b0, int b1, int r0, int r1), 2e-7)        \
+    X(void, qmaxpool16, (const struct nn_qpool16 *p, int b0, int b1), 0)                           \
     /* Gradients: oc blocks [o0, o1), ic blocks (planar: channels) [i0, i1). */                    \
     X(void, conv16_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)       \
     X(void, conv16_planar_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)\
@@ -265,6 +305,9 @@ struct nn_step {
     X(void, mul, (const float *a, const float *b, float *y, size_t n), 0)                          \
     X(void, axpby, (float a, const float *x, float b, float *y, size_t n), 1e-6) /* b = 0: y unread */ \
     X(void, u8_to_f32, (const uint8_t *x, float scale, float shift, float *y, size_t n), 1e-6)     \
+    X(void, f32_to_u8, (const float *x, float scale, float shift, uint8_t *y, size_t n), 1)        \
+    X(void, f32_to_bf16, (const float *x, uint16_t *y, size_t n), 0) /* to nearest even */         \
+    X(void, bf16_to_f32, (const uint16_t *x, float *y, size_t n), 0)                               \
     /* Reductions. */                                                                              \
     X(double, dot, (const float *x, const float *y, size_t n), 2e-6)                               \
     X(float, max, (const float *x, size_t n), 0) /* -INFINITY for n = 0; NaN is skipped */         \
@@ -280,16 +323,27 @@ struct nn_step {
     X(double, fma_burst, (size_t n), 0)
 
 struct nn_kernels {
-    const char *isa; /* "scalar", "avx2", "avx512", "neon" */
+    const char *isa; /* the last overlay that was applied: "scalar", "avx2", ... */
 #define NN_SLOT(result, name, args, tolerance) result(*name) args;
     NN_KERNELS(NN_SLOT)
 #undef NN_SLOT
 };
 
-enum nn_isa { NN_ISA_SCALAR, NN_ISA_AVX2, NN_ISA_AVX512, NN_ISA_NEON, NN_ISA_COUNT };
+/* In the order in which they build on each other; see cpu.c. */
+enum nn_isa {
+    NN_ISA_SCALAR,
+    NN_ISA_AVX2,       /* with FMA */
+    NN_ISA_AVXVNNI,    /* 8-bit dot products of 256 bits */
+    NN_ISA_AVX512,     /* F, BW, DQ, VL */
+    NN_ISA_AVX512VNNI, /* 8-bit dot products */
+    NN_ISA_AVX512BF16, /* bfloat16 dot products */
+    NN_ISA_NEON,
+    NN_ISA_COUNT
+};
 
 /* The table for this processor: the best instruction set that processor and operating system
- * allow, capped by the environment variable NN_ISA (scalar, avx2, avx512, neon). Chosen at the
+ * allow, capped by the environment variable NN_ISA (scalar, avx2, avxvnni, avx512, avx512vnni,
+ * avx512bf16, neon). Chosen at the
  * first call; thread safe; never NULL. */
 const struct nn_kernels *nn_kernels(void);
 /* The table up to `isa`; NULL when the processor or the build lacks it. */
@@ -297,9 +351,13 @@ const struct nn_kernels *nn_kernels_for(enum nn_isa isa);
 
 /* Overlays, called by cpu.c in this order. */
 void nn_kernels_init_scalar(struct nn_kernels *k);
-void nn_kernels_init_scalar_winograd(struct nn_kernels *k); /* part of init_scalar */
+void nn_kernels_init_scalar_winograd(struct nn_kernels *k); /* both are part of init_scalar */
+void nn_kernels_init_scalar_dot(struct nn_kernels *k);
 void nn_kernels_init_avx2(struct nn_kernels *k);
+void nn_kernels_init_avxvnni(struct nn_kernels *k);
 void nn_kernels_init_avx512(struct nn_kernels *k);
+void nn_kernels_init_avx512vnni(struct nn_kernels *k);
+void nn_kernels_init_avx512bf16(struct nn_kernels *k);
 void nn_kernels_init_neon(struct nn_kernels *k);
 
 /* pack.c: ONNX weight layouts [oc][ic][kh][kw] <-> packed. Sizes of the packed forms in floats. */
@@ -312,6 +370,9 @@ void nn_planar_pack(const float *oihw, int oc, int ic, int kh, int kw, float *pa
 void nn_planar_unpack(const float *packed, int oc, int ic, int kh, int kw, float *oihw);
 void nn_depthwise16_pack(const float *chw, int c, int kh, int kw, float *packed);
 void nn_depthwise16_unpack(const float *packed, int c, int kh, int kw, float *chw);
+size_t nn_dot16_size(int oc, int ic, int kh, int kw); /* elements of qconv16 and bconv16 weights */
+void nn_qconv16_pack(const int8_t *oihw, int oc, int ic, int kh, int kw, int8_t *packed);
+void nn_bconv16_pack(const float *conv16_packed, int oc, int ic, int kh, int kw, uint16_t *packed);
 void nn_depthwise16_flip(const struct nn_flip16 *f); /* oc_blocks blocks; ic_blocks is not used */
 
 /* winograd.c: sizes. The scratch of one position is an odd number of cache lines. */

@@ -78,6 +78,43 @@ void nn_depthwise16_unpack(const float *packed, int c, int kh, int kw, float *ch
     nn_planar_unpack(packed, c, 1, kh, kw, chw);
 }
 
+size_t nn_dot16_size(int oc, int ic, int kh, int kw)
+{
+    return nn_conv16_size(oc, ic, kh, kw);
+}
+
+void nn_qconv16_pack(const int8_t *oihw, int oc, int ic, int kh, int kw, int8_t *packed)
+{
+    int taps = kh * kw;
+    memset(packed, 0, nn_dot16_size(oc, ic, kh, kw));
+    for (int o = 0; o < oc; o++)
+        for (int i = 0; i < ic; i++)
+            for (int t = 0; t < taps; t++) {
+                size_t block = ((size_t)(o / 16) * nn_blocks(ic) + i / 16) * taps + t;
+                packed[block * 256 + i % 16 / 4 * 64 + o % 16 * 4 + i % 4] = *oihw++;
+            }
+}
+
+/* Round to nearest even; a NaN stays one. */
+static uint16_t bf16_of(float v)
+{
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    if (v != v)
+        return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+void nn_bconv16_pack(const float *conv16_packed, int oc, int ic, int kh, int kw, uint16_t *packed)
+{
+    size_t blocks = nn_dot16_size(oc, ic, kh, kw) / 256;
+    for (size_t b = 0; b < blocks; b++)
+        for (int i = 0; i < 16; i++)
+            for (int o = 0; o < 16; o++)
+                packed[b * 256 + i / 2 * 32 + o * 2 + i % 2] =
+                    bf16_of(conv16_packed[b * 256 + i * 16 + o]);
+}
+
 void nn_depthwise16_flip(const struct nn_flip16 *f)
 {
     float *out = f->out;

@@ -685,4 +685,5 @@ void nn_kernels_init_scalar(struct nn_kernels *k)
     k->step_adam = step_adam;
     k->fma_burst = fma_burst;
     nn_kernels_init_scalar_winograd(k);
+    nn_kernels_init_scalar_dot(k);
 }

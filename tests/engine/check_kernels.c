@@ -442,6 +442,147 @@ static void check_winograd_out(const struct nn_kernels *ref, const struct nn_ker
     compare_transform("y", want, got, n, tol * (w.m == 6 ? 16 : 1));
 }
 
+/* --- 8 bits and bfloat16 ----------------------------------------------------------------- */
+
+/* Bytes live in float buffers, so that canaries guard them; `count` elements of `size` bytes. */
+static void *input_bits(size_t count, size_t size)
+{
+    size_t n = count * size / sizeof(float) + 1;
+    float *p = room(n);
+    uint8_t *bytes = (uint8_t *)p;
+    for (size_t i = 0; i < n * sizeof(float); i++)
+        bytes[i] = (uint8_t)pick(0, 255);
+    return p;
+}
+
+/* bfloat16 values in [-1, 1]. */
+static uint16_t *input_bf16(size_t n)
+{
+    uint16_t *p = input_bits(n, sizeof *p);
+    float *f = mem_new(n + 1, sizeof *f);
+    for (size_t i = 0; i < n; i++)
+        f[i] = rng_uniform(&now.rng) * 2 - 1;
+    nn_kernels_for(NN_ISA_SCALAR)->f32_to_bf16(f, p, n);
+    free(f);
+    return p;
+}
+
+static void compare_bytes(const uint8_t *want, const uint8_t *got, size_t n, int tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        if (abs(want[i] - got[i]) > tolerance) {
+            fail("u8", i, want[i], got[i]);
+            return;
+        }
+}
+
+/* bfloat16 results may land on the two sides of a rounding boundary. */
+static void compare_bf16(const uint16_t *want, const uint16_t *got, size_t n, double tolerance)
+{
+    const struct nn_kernels *ref = nn_kernels_for(NN_ISA_SCALAR);
+    for (size_t i = 0; i < n; i++) {
+        float a, b;
+        ref->bf16_to_f32(want + i, &a, 1);
+        ref->bf16_to_f32(got + i, &b, 1);
+        if (!same(a, b, tolerance + fabs(a) / 128)) {
+            fail("bf16", i, a, b);
+            return;
+        }
+    }
+}
+
+/* Weights of unused input lanes are zero, as the layout demands: element e of a 256-element tap
+ * belongs to lane e / (16 * group) * group + e % group. */
+static void clear_dot_lanes(void *w, const struct nn_dot16 *c, const struct conv_case *k, int group)
+{
+    uint8_t *bytes = w;
+    size_t size = group == 4 ? 1 : 2, taps = (size_t)c->kh * c->kw;
+    for (size_t i = 0; i < k->w_size; i++) {
+        size_t lane = i % 256 / (16 * group) * group + i % group;
+        if (i / 256 / taps % k->planes * 16 + lane >= (size_t)c->ic)
+            memset(bytes + i * size, 0, size);
+    }
+}
+
+typedef void dot_fn(const struct nn_dot16 *, int, int, int, int);
+enum dot_kind { DOT_INT8, DOT_BFLOAT, DOT_DEPTHWISE };
+
+static void pick_dot(struct nn_dot16 *c, struct conv_case *k, enum dot_kind kind)
+{
+    struct nn_conv16 s = {0};
+    k->kind = kind == DOT_DEPTHWISE ? DEPTHWISE : DENSE;
+    pick_conv(&s, k);
+    *c = (struct nn_dot16){.x_plane = s.x_plane, .x_row = s.x_row, .ic = s.ic, .ow = s.ow, .kh = s.kh,
+                           .kw = s.kw, .stride_h = s.stride_h, .stride_w = s.stride_w,
+                           .dilation_h = s.dilation_h, .dilation_w = s.dilation_w,
+                           .add_scale = 0.01f, .add_shift = -1, .y_scale = 90, .y_shift = 100};
+    c->x = kind == DOT_BFLOAT ? (const void *)input_bf16(k->x_size) : input_bits(k->x_size, 1);
+    c->w = kind == DOT_BFLOAT      ? (const void *)input_bf16(k->w_size)
+           : kind == DOT_DEPTHWISE ? (const void *)input(k->w_size)
+                                   : input_bits(k->w_size, 1);
+    if (kind != DOT_DEPTHWISE)
+        clear_dot_lanes((void *)(uintptr_t)c->w, c, k, kind == DOT_INT8 ? 4 : 2);
+    size_t lanes = (size_t)k->oc_blocks * 16;
+    float *scale = input(lanes);
+    double largest = kind == DOT_BFLOAT ? 1 : kind == DOT_INT8 ? 255 * 127 : 255;
+    for (size_t i = 0; i < lanes; i++)
+        scale[i] /= (float)largest;
+    c->scale = kind == DOT_BFLOAT && pick(0, 1) ? NULL : scale;
+    c->bias = pick(0, 1) ? input(lanes) : NULL;
+    c->y_col = pick(0, 3) ? 16 : 32;
+    c->y_row = c->ow * c->y_col;
+    c->y_plane = c->y_row * k->oh;
+    k->y_size = c->y_plane * k->oc_blocks;
+    c->add_row = (size_t)c->ow * 16;
+    c->add_plane = c->add_row * k->oh;
+    c->add = pick(0, 2) == 0 ? input(c->add_plane * k->oc_blocks) : NULL;
+    c->add_u8 = pick(0, 2) == 0 ? input_bits(c->add_plane * k->oc_blocks, 1) : NULL;
+    pick_clip(&c->lo, &c->hi);
+}
+
+static void check_dot16(enum dot_kind kind, dot_fn *ref, dot_fn *fn, double tol)
+{
+    struct nn_dot16 c;
+    struct conv_case k = {0};
+    now.specials = false; /* integers have none */
+    pick_dot(&c, &k, kind);
+    struct range b = pick_range(k.oc_blocks), r = pick_range(k.oh);
+    SHAPE("ic %d oc blocks %d of %d rows %d-%d width %d kernel %dx%d stride %dx%d", c.ic,
+          b.end - b.begin, k.oc_blocks, r.begin, r.end, c.ow, c.kh, c.kw, c.stride_h, c.stride_w);
+    double slack = tol * (c.kh * c.kw * (kind == DOT_DEPTHWISE ? 1 : c.ic) + 3);
+    int out = pick(0, 2);
+    size_t floats = out == 0 ? k.y_size : k.y_size / 2 + 1;
+    float *want = input(floats), *got = twin(want, floats);
+    for (int side = 0; side < 2; side++) {
+        float *y = side == 0 ? want : got;
+        c.y = out == 0 ? y : NULL;
+        c.y_u8 = out == 1 ? (uint8_t *)y : NULL;
+        c.y_bf16 = out == 2 ? (uint16_t *)y : NULL;
+        (side == 0 ? ref : fn)(&c, b.begin, b.end, r.begin, r.end);
+    }
+    if (out == 0)
+        compare("y", want, got, k.y_size, slack);
+    else if (out == 1)
+        compare_bytes((uint8_t *)want, (uint8_t *)got, k.y_size, 1);
+    else
+        compare_bf16((uint16_t *)want, (uint16_t *)got, k.y_size, slack);
+}
+
+static void check_qconv16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_dot16(DOT_INT8, ref->qconv16, k->qconv16, tol);
+}
+
+static void check_bconv16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_dot16(DOT_BFLOAT, ref->bconv16, k->bconv16, tol);
+}
+
+static void check_qdepthwise16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_dot16(DOT_DEPTHWISE, ref->qdepthwise16, k->qdepthwise16, tol);
+}
+
 /* --- layout and weights ------------------------------------------------------------------ */
 
 static void check_flip16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
@@ -696,6 +837,29 @@ static void check_avgpool16_back(const struct nn_kernels *ref, const struct nn_k
     check_pool(ref, ref->avgpool16_back, k->avgpool16_back, tol, true, false);
 }
 
+static void check_qmaxpool16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    int blocks = pick(1, 3);
+    struct nn_qpool16 q = {0};
+    struct nn_pool16 *p = &q.shape;
+    do
+        pick_pool(p);
+    while (!windows_inside(p));
+    p->x_row = (size_t)p->w * 16;
+    p->x_plane = p->x_row * p->h;
+    p->y_row = (size_t)p->ow * 16;
+    p->y_plane = p->y_row * p->oh;
+    q.x = input_bits(p->x_plane * blocks, 1);
+    uint8_t *want = input_bits(p->y_plane * blocks, 1);
+    uint8_t *got = (uint8_t *)twin((float *)want, p->y_plane * blocks / sizeof(float) + 1);
+    struct range b = pick_range(blocks);
+    q.y = want;
+    ref->qmaxpool16(&q, b.begin, b.end);
+    q.y = got;
+    k->qmaxpool16(&q, b.begin, b.end);
+    compare_bytes(want, got, p->y_plane * blocks, (int)tol);
+}
+
 /* --- elementwise and reductions ---------------------------------------------------------- */
 
 static size_t pick_length(void)
@@ -800,6 +964,38 @@ static void check_u8_to_f32(const struct nn_kernels *ref, const struct nn_kernel
     k->u8_to_f32(x, 1 / 127.5f, -1, got, n);
     compare("y", want, got, n, tol);
     free(x);
+}
+
+static void check_f32_to_u8(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *x = input(n);
+    uint8_t *want = input_bits(n, 1);
+    uint8_t *got = (uint8_t *)twin((float *)want, n / sizeof(float) + 1);
+    ref->f32_to_u8(x, 150, 120, want, n);
+    k->f32_to_u8(x, 150, 120, got, n);
+    compare_bytes(want, got, n, (int)tol);
+}
+
+static void check_f32_to_bf16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    float *x = input(n);
+    uint16_t *want = input_bits(n, sizeof *want);
+    uint16_t *got = (uint16_t *)twin((float *)want, n * sizeof *want / sizeof(float) + 1);
+    ref->f32_to_bf16(x, want, n);
+    k->f32_to_bf16(x, got, n);
+    compare_bytes((uint8_t *)want, (uint8_t *)got, n * sizeof *want, (int)tol);
+}
+
+static void check_bf16_to_f32(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    size_t n = pick_length();
+    const uint16_t *x = input_bits(n, sizeof *x);
+    float *want = input(n), *got = twin(want, n);
+    ref->bf16_to_f32(x, want, n);
+    k->bf16_to_f32(x, got, n);
+    compare("y", want, got, n, tol);
 }
 
 static void check_number(const char *what, double want, double got, double tolerance)
@@ -1201,6 +1397,55 @@ static void bench_matrix(const struct nn_kernels *k, int m, int n, int depth)
     mem_free_aligned(b);
 }
 
+static void run_qconv(const struct bench *b)
+{
+    b->k->qconv16(b->args, 0, b->blocks, 0, b->rows);
+}
+
+static void run_bconv(const struct bench *b)
+{
+    b->k->bconv16(b->args, 0, b->blocks, 0, b->rows);
+}
+
+static void run_qdepthwise(const struct bench *b)
+{
+    b->k->qdepthwise16(b->args, 0, b->blocks, 0, b->rows);
+}
+
+static void bench_dot_layer(const struct nn_kernels *k, const char *slot, enum dot_kind kind, struct layer l)
+{
+    int side = (l.out - 1) * l.stride + l.kernel, blocks = nn_blocks(l.oc), planes = nn_blocks(l.ic);
+    struct nn_dot16 c = {.x_row = (size_t)side * 16, .x_plane = (size_t)side * side * 16,
+                         .y_row = (size_t)l.out * 16, .y_plane = (size_t)l.out * l.out * 16,
+                         .y_col = 16, .ic = l.ic, .ow = l.out, .kh = l.kernel, .kw = l.kernel,
+                         .stride_h = l.stride, .stride_w = l.stride, .dilation_h = 1,
+                         .dilation_w = 1, .hi = 100, .y_scale = 1};
+    float *x = bench_room(c.x_plane * planes), *y = bench_room(c.y_plane * blocks);
+    float *w = bench_room(nn_conv16_size(l.oc, l.ic, l.kernel, l.kernel));
+    float *lanes = bench_room((size_t)blocks * 16);
+    c.x = x;
+    c.w = w;
+    c.scale = c.bias = lanes;
+    c.y_u8 = kind == DOT_BFLOAT ? NULL : (uint8_t *)y;
+    c.y_bf16 = kind == DOT_BFLOAT ? (uint16_t *)y : NULL;
+    struct bench b = {.k = k, .args = &c, .blocks = blocks, .rows = l.out,
+                      .run = kind == DOT_INT8 ? run_qconv : kind == DOT_BFLOAT ? run_bconv : run_qdepthwise,
+                      .flops = 2.0 * l.oc * (kind == DOT_DEPTHWISE ? 1 : l.ic) * l.out * l.out *
+                               l.kernel * l.kernel};
+    char shape[64];
+    snprintf(shape, sizeof shape, "%d->%d %dx%d k%d s%d", l.ic, l.oc, l.out, l.out, l.kernel, l.stride);
+    bench_print(slot, shape, &b);
+    mem_free_aligned(x);
+    mem_free_aligned(y);
+    mem_free_aligned(w);
+    mem_free_aligned(lanes);
+}
+
+#define BENCH_DOT(k, only, slot, kind, layers)                                                     \
+    for (size_t i = 0; (only == NULL || strcmp(only, slot) == 0) &&                                \
+                       i < sizeof layers / sizeof *layers; i++)                                    \
+        bench_dot_layer(k, slot, kind, layers[i]);
+
 static const struct layer dense_layers[] = {
     {8, 8, 44, 3, 1},     {32, 32, 48, 3, 1},   {64, 64, 48, 3, 1},   {64, 64, 24, 3, 1},
     {128, 128, 12, 3, 1}, {128, 128, 24, 3, 1}, {256, 256, 6, 3, 1},  {256, 256, 12, 3, 1},
@@ -1235,6 +1480,9 @@ static void bench_all(const struct nn_kernels *k, const char *only)
     BENCH_LAYERS(k, only, "conv16_dw", DENSE, true, dense_layers)
     BENCH_LAYERS(k, only, "conv16_planar_dw", PLANAR, true, planar_layers)
     BENCH_LAYERS(k, only, "depthwise16_dw", DEPTHWISE, true, depthwise_layers)
+    BENCH_DOT(k, only, "qconv16", DOT_INT8, dense_layers)
+    BENCH_DOT(k, only, "bconv16", DOT_BFLOAT, dense_layers)
+    BENCH_DOT(k, only, "qdepthwise16", DOT_DEPTHWISE, depthwise_layers)
     for (size_t i = 0; i < sizeof winograd_layers / sizeof *winograd_layers * 3; i++)
         if (only == NULL || strcmp(only, "winograd") == 0)
             bench_winograd(k, (int)(i % 3 + 1) * 2, winograd_layers[i / 3], false);
