@@ -314,9 +314,12 @@ static bool is_optional_output(const struct nn_graph *g, nn_value v)
            n->outputs[0] != v;
 }
 
-static int check_inputs(const struct nn_graph *g, const struct nn_node *n, struct err *err)
+static int check_node(const struct nn_graph *g, const struct nn_node *n, int outputs,
+                      struct err *err)
 {
     const struct nn_op_info *info = nn__op_info(n->op);
+    if (outputs < 1)
+        return nn__node_error(n, err, ERR_FORMAT, "has no output");
     if (n->input_count < info->min_inputs || n->input_count > info->max_inputs)
         return nn__node_error(n, err, ERR_FORMAT, "wants %d to %d inputs, has %d", info->min_inputs,
                               info->max_inputs, n->input_count);
@@ -347,7 +350,7 @@ static void set_unknown_outputs(struct nn_graph *g, const struct nn_node *n)
 nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
                       const char *const *output_names)
 {
-    if (g->error.code || check_inputs(g, n, &g->error) < 0)
+    if (g->error.code || check_node(g, n, outputs, &g->error) < 0)
         return NN_NONE;
     if (outputs < 1) {
         nn__node_error(n, &g->error, ERR_FORMAT, "it has no output");

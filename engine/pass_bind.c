@@ -3,6 +3,7 @@
  * once, so that shape arithmetic (Shape, Gather, Concat ...) is gone before the next node needs it.
  *
  * The copy borrows weights, names and attributes of the original, which outlives the compiler. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,9 @@ static int bind_inputs(struct binding *b, int batch, struct err *err)
         struct nn_shape s = t->shape;
         if (s.rank > 0 && s.dims[0] == NN_ANY_BATCH)
             s.dims[0] = batch;
+        int64_t count = nn__shape_elements(&s, 1);
+        if (count < 0 || count > INT_MAX)
+            return err_set(err, ERR_RANGE, "input \"%.80s\" is too large", t->name);
         b->map[b->from->inputs[i]] = nn__input_add(b->c->g, t->name, t->dtype, &s);
         if (b->c->g->error.code)
             return err_set(err, b->c->g->error.code, "%s", b->c->g->error.text);

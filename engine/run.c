@@ -83,6 +83,18 @@ static int64_t job_macs(const struct nn__compiler *c, const struct nn__job *j)
     return nn__shape_elements(n->op == NN_OP_CONV ? y : x, 1) * each;
 }
 
+/* Before anything is made for it: does a result alone exceed the memory limit? */
+static int check_size(const struct nn__compiler *c, const struct nn__job *j, struct err *err)
+{
+    for (int i = 0; i < j->out_count; i++) {
+        size_t floats = nn__place_floats(nn__place(c, j->out[i]));
+        if (floats > c->plan->limit / sizeof(float))
+            return err_set(err, ERR_RANGE, "node %.80s gives %zu numbers, more than the memory "
+                           "limit allows", j->node ? j->node->name : "", floats);
+    }
+    return 0;
+}
+
 static int prepare_job(struct nn__compiler *c, const struct nn__job *j, struct err *err)
 {
     struct nn_plan *p = c->plan;
@@ -97,7 +109,9 @@ static int prepare_job(struct nn__compiler *c, const struct nn__job *j, struct e
         prepare = nn__exec_info(n->op)->c16;
     if (!prepare)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "inference does not implement it");
-    int code = prepare(c, j, &s, err);
+    int code = check_size(c, j, err);
+    if (code == 0)
+        code = prepare(c, j, &s, err);
     if (code < 0)
         return code;
     p->steps = mem_grow(p->steps, &p->step_cap, p->step_count + 1, sizeof *p->steps);

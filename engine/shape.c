@@ -483,9 +483,8 @@ int nn__shape_reshape(struct nn_graph *g, const struct nn_node *n, struct err *e
 static float scalar_input(const struct nn_graph *g, const struct nn_node *n, int i, float absent)
 {
     bool given = has_input(n, i) && nn__is_constant(g, n->inputs[i]) &&
-                 nn__value(g, n->inputs[i])->dtype == NN_F32 &&
                  nn__shape_elements(in_shape(g, n, i), 1) == 1;
-    return given ? *(const float *)nn__value(g, n->inputs[i])->data : absent;
+    return given ? (float)nn__element(nn__value(g, n->inputs[i]), 0) : absent;
 }
 
 void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi)

@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names from files may hold anything: one line, and nothing that a terminal obeys. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 127)
+            *text = '?';
+}
+
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
     if (err != NULL) {
@@ -14,6 +22,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
         err->code = code;
         vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
+        make_printable(err->text);
     }
     return code;
 }
@@ -30,6 +39,7 @@ int err_prefix(struct err *err, const char *fmt, ...)
     if (n >= 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, ": %s", err->text);
     memcpy(err->text, text, sizeof text);
+    make_printable(err->text);
     return err->code;
 }
 

@@ -24,6 +24,8 @@ static void test_err_prefix_keeps_the_cause(void **state)
     assert_string_equal(err.text, "faces.csv: row 3: no label");
     assert_string_equal(err_name(err.code), "ERR_FORMAT");
     assert_int_equal(err_set(NULL, ERR_RANGE, "unread"), ERR_RANGE);
+    err_set(&err, ERR_FORMAT, "name %s", "a\n\033[2Jb");
+    assert_string_equal(err.text, "name a??[2Jb"); /* one line, no escapes */
 }
 
 static void test_err_prefix_survives_long_sentences(void **state)
