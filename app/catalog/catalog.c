@@ -230,7 +230,7 @@ static int open_file(struct catalog **out, const char *path, struct err *err)
         return err_set(err, ERR_IO, "%s: not a catalogue file", path);
     if (st.st_size == 0)
         return err_set(err, ERR_FORMAT, "%s: the file is empty, not a catalogue", path);
-    int rc = db_open(&db, path, SQLITE_OPEN_READONLY, err);
+    int rc = db_open_immutable(&db, path, err);
     return rc < 0 ? rc : catalog_adopt(out, db, path, err);
 }
 
@@ -543,12 +543,13 @@ static int check_pages(struct catalog *c, struct err *err)
 static int check_shelf(struct catalog *c, enum title_kind kind, struct err *err)
 {
     for (int b = 0; b < c->shelf[kind].blocks; b++) {
-        const struct shelf_entry *e = NULL;
-        int count = shelf_block(&c->shelf[kind], kind, b, &e, err);
-        if (count < 0)
-            return count;
-        for (int i = 0; i + 1 < count; i++)
-            if (e[i].quality < e[i + 1].quality || e[i].genre_set >= c->set_count)
+        const struct shelf_columns *e = NULL;
+        int rc = shelf_block(&c->shelf[kind], kind, b, &e, err);
+        if (rc < 0)
+            return rc;
+        for (int i = 0; i < e->count; i++)
+            if (e->genre_set[i] >= c->set_count ||
+                (i > 0 && e->quality[i - 1] < e->quality[i]))
                 return err_set(err, ERR_FORMAT, "%s: damaged shelf (block %d)", c->path, b);
     }
     return ERR_OK;

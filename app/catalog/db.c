@@ -2,9 +2,10 @@
 #include "catalog/db.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
 
@@ -51,15 +52,22 @@ int db_fail(sqlite3 *db, const char *what, struct err *err)
                    named ? ": " : "", what, sqlite3_errmsg(db));
 }
 
-int db_open(sqlite3 **out, const char *path, int flags, struct err *err)
+char *db_uri(const char *path, const char *query)
+{
+    struct str uri = {0};
+    str_addf(&uri, path[0] == '/' ? "file://" : "file:");
+    for (const char *s = path; *s != '\0'; s++)
+        str_addf(&uri, strchr("%?#", *s) != NULL ? "%%%02X" : "%c", (unsigned char)*s);
+    str_addf(&uri, "?%s", query);
+    return uri.s;
+}
+
+/* `name` is what SQLite gets, `path` what people see. */
+static int open_named(sqlite3 **out, const char *name, const char *path, int flags,
+                      struct err *err)
 {
     sqlite3 *db = NULL;
-    char local[4100];
-    if (strncmp(path, "file:", 5) == 0) { /* a file's name, not the address it looks like */
-        snprintf(local, sizeof local, "./%s", path);
-        path = local;
-    }
-    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         const char *why = db != NULL ? sqlite3_errmsg(db) : "out of memory";
         int rc = err_set(err, ERR_IO, "%s: %s", path, why);
         sqlite3_close(db);
@@ -70,6 +78,23 @@ int db_open(sqlite3 **out, const char *path, int flags, struct err *err)
         sqlite3_limit(db, limits[i].id, limits[i].value);
     *out = db;
     return ERR_OK;
+}
+
+int db_open(sqlite3 **out, const char *path, int flags, struct err *err)
+{
+    bool memory = strcmp(path, ":memory:") == 0;
+    char *uri = memory ? mem_strdup(path) : db_uri(path, "");
+    int rc = open_named(out, uri, path, flags | SQLITE_OPEN_URI, err);
+    free(uri);
+    return rc;
+}
+
+int db_open_immutable(sqlite3 **out, const char *path, struct err *err)
+{
+    char *uri = db_uri(path, "immutable=1");
+    int rc = open_named(out, uri, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+    free(uri);
+    return rc;
 }
 
 void db_close(sqlite3 *db)

@@ -10,6 +10,11 @@
 
 /* Opens with these SQLITE_OPEN_* flags and sets the limits of README.md's hardening list. */
 int db_open(sqlite3 **out, const char *path, int flags, struct err *err);
+/* Opens a file that nobody changes while it is open (ours are only ever replaced by rename), for
+ * reading: without locks. */
+int db_open_immutable(sqlite3 **out, const char *path, struct err *err);
+/* "file:<path, escaped>?<query>" for ATTACH; free() it. */
+char *db_uri(const char *path, const char *query);
 void db_close(sqlite3 *db); /* NULL is allowed */
 
 /* For files that may be hostile and are only read: no triggers, no views, no writes, no statement

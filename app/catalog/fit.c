@@ -124,6 +124,11 @@ float fit_of(const struct fit *f, const struct shelf_entry *e)
     return f->set_fit[set];
 }
 
+const float *fit_of_sets(const struct fit *f)
+{
+    return f->set_fit;
+}
+
 float fit_max(const struct fit *f)
 {
     return f->max;
@@ -152,9 +157,9 @@ const char *fit_best_genre(const struct fit *f, const struct shelf_entry *e)
     return best;
 }
 
-bool fit_listed(const struct fit *f, const struct shelf_entry *e)
+const bool *fit_listed_sets(const struct fit *f)
 {
-    return e->genre_set < f->catalog->set_count && f->listed[e->genre_set];
+    return f->listed;
 }
 
 /* --- setting up ------------------------------------------------------------------------------ */
@@ -211,14 +216,14 @@ static bool set_listed(const struct fit *f, const struct policy *p, const struct
 struct fit *fit_create(const struct catalog *c, const struct recommend_query *q)
 {
     struct fit *f = mem_new(1, sizeof *f);
-    size_t genres = (size_t)c->genres.count + 1, sets = (size_t)c->set_count + 1;
+    size_t genres = (size_t)c->genres.count + 1;
     f->catalog = c;
     f->songs = q->kind == TITLE_SONG;
     f->weight = mem_new(genres, sizeof *f->weight);
     f->tone = mem_new(genres, sizeof *f->tone);
     f->has_tone = mem_new(genres, sizeof *f->has_tone);
-    f->set_fit = mem_new(sets, sizeof *f->set_fit);
-    f->listed = mem_new(sets, sizeof *f->listed);
+    f->set_fit = mem_new(UINT16_MAX + 1, sizeof *f->set_fit);
+    f->listed = mem_new(UINT16_MAX + 1, sizeof *f->listed);
     take_faces(f, q);
     take_policy(f, q->policy);
     for (int s = 0; s < c->set_count; s++) {

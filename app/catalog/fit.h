@@ -20,6 +20,8 @@ struct fit *fit_create(const struct catalog *c, const struct recommend_query *q)
 void fit_destroy(struct fit *f); /* NULL is allowed */
 
 float fit_of(const struct fit *f, const struct shelf_entry *e);
+/* The same of a film without mood words, by its genre set; 65,536 of them. */
+const float *fit_of_sets(const struct fit *f);
 float fit_max(const struct fit *f); /* no title has more */
 
 /* The mean mood of the viewers. */
@@ -28,7 +30,8 @@ const struct emotion_scores *fit_mood(const struct fit *f);
 /* The genre of this title that speaks for it most; NULL: none does. */
 const char *fit_best_genre(const struct fit *f, const struct shelf_entry *e);
 
-/* Top and contains policies: is this title on the list of the top emotion? */
-bool fit_listed(const struct fit *f, const struct shelf_entry *e);
+/* Top and contains policies: are titles of this genre set on the list of the top emotion? By genre
+ * set; 65,536 of them. */
+const bool *fit_listed_sets(const struct fit *f);
 
 #endif

@@ -162,13 +162,9 @@ static int find_base(const struct import_options *o, const char *target, char *b
  * old one. */
 static int attach_base(sqlite3 *db, const char *base, struct err *err)
 {
-    struct str uri = {0};
-    str_addf(&uri, "file:");
-    for (const char *s = base; *s != '\0'; s++)
-        str_addf(&uri, strchr("%?#", *s) != NULL ? "%%%02X" : "%c", (unsigned char)*s);
-    str_addf(&uri, "?mode=ro");
-    int rc = db_execf(db, err, "ATTACH %Q AS old", uri.s);
-    str_free(&uri);
+    char *uri = db_uri(base, "mode=ro");
+    int rc = db_execf(db, err, "ATTACH %Q AS old", uri);
+    free(uri);
     return rc;
 }
 
@@ -228,8 +224,7 @@ static int build_aside(struct import *im, const char *aside, const char *base, s
     int64_t bit = (int64_t)1 << im->options->kind;
     /* Only IMDb's own files are complete enough to forget what is no longer in them. */
     int64_t dropped = im->options->kind == IMPORT_IMDB ? bit : 0;
-    int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
-                     err);
+    int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
     if (rc < 0)
         return rc;
     rc = prepare_file(im->db, base, dropped, err);

@@ -1,4 +1,5 @@
-/* Filters, walk, choice. The scoring parts are fit.c (mood), shelf.c (quality) and taste.c. */
+/* From a question to a list: who is meant, the walk along the shelf (walk.c), the choice, the note.
+ * The scoring parts are fit.c (mood), shelf.c (quality) and taste.c. */
 #include "catalog/recommend.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "catalog/policy.h"
 #include "catalog/reason.h"
 #include "catalog/taste.h"
+#include "catalog/walk.h"
 #include "catalog/writer.h"
 
 enum {
@@ -31,20 +33,6 @@ enum {
  * README.md. */
 static const float mmr_lambda = 0.75f;
 
-/* One recommendation under way. */
-struct search {
-    struct catalog *c;
-    struct feedback *feedback;
-    const struct recommend_query *q;
-    const struct taste *taste;
-    struct fit *fit;
-    struct pool pool;
-    uint8_t language;       /* number on the shelf, 0: any */
-    bool by_person;
-    struct idmap with_person; /* titles that the wanted people made */
-    unsigned excluded;      /* TASTE_* flags that leave a title out */
-    int64_t fitting, shown; /* titles that pass the filters; of these left out as shown */
-};
 
 struct recommend_query recommend_defaults(void)
 {
@@ -115,7 +103,7 @@ static int no_such_person(const char *name, const struct person_list *near, stru
 }
 
 /* Marks the titles of a person; with `bit` of earlier people set as well when both are wanted. */
-static int mark_titles(struct search *s, int64_t person, int role, int32_t bit, struct err *err)
+static int mark_titles(struct walk *s, int64_t person, int role, int32_t bit, struct err *err)
 {
     sqlite3_stmt *st = s->c->st[READ_FILMOGRAPHY];
     int rc;
@@ -130,7 +118,7 @@ static int mark_titles(struct search *s, int64_t person, int role, int32_t bit, 
 }
 
 /* The people meant by a name: all who are called so, else the only one it can be completed to. */
-static int find_person(struct search *s, const char *name, int role, int32_t bit,
+static int find_person(struct walk *s, const char *name, int role, int32_t bit,
                        struct err *err)
 {
     struct person_list near = {0};
@@ -157,7 +145,7 @@ static bool given(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
-static int resolve_people(struct search *s, struct err *err)
+static int resolve_people(struct walk *s, struct err *err)
 {
     const struct recommend_query *q = s->q;
     int32_t wanted = 0;
@@ -177,7 +165,7 @@ static int resolve_people(struct search *s, struct err *err)
     return rc;
 }
 
-static int resolve_language(struct search *s, struct err *err)
+static int resolve_language(struct walk *s, struct err *err)
 {
     if (!given(s->q->language))
         return ERR_OK;
@@ -189,93 +177,6 @@ static int resolve_language(struct search *s, struct err *err)
     if (s->language == 0)
         return err_set(err, ERR_NOT_FOUND, "the catalogue knows no title in %s",
                        name_of_language(code));
-    return ERR_OK;
-}
-
-/* --- the walk -------------------------------------------------------------------------------- */
-
-static bool speaks(const struct search *s, const struct shelf_entry *e)
-{
-    if (e->language[0] == s->language)
-        return e->certainty >= s->q->certainty_min;
-    return e->language[1] == s->language; /* a second language is only stored when it is sure */
-}
-
-static bool passes(const struct search *s, const struct shelf_entry *e)
-{
-    const struct recommend_query *q = s->q;
-    int32_t marked = 0;
-    if (q->year_min > 0 && e->year < q->year_min)
-        return false;
-    if (q->year_max > 0 && (e->year > q->year_max || e->year == 0))
-        return false;
-    if (q->minutes_max > 0 && (e->minutes == 0 || e->minutes > q->minutes_max))
-        return false;
-    if (q->certificate_max >= 0 && e->certificate > q->certificate_max)
-        return false;
-    if (s->language != 0 && !speaks(s, e))
-        return false;
-    if ((int64_t)e->votes < q->votes_min)
-        return false;
-    return !s->by_person || (idmap_get(&s->with_person, e->id, &marked) && marked != 0);
-}
-
-static float quality_of(const struct search *s, const struct shelf_entry *e)
-{
-    float q = (float)e->quality / UINT16_MAX;
-    return policy_uses_quality(s->q->policy) ? q * q : 1;
-}
-
-static void consider(struct search *s, const struct shelf_entry *e, float quality)
-{
-    struct candidate k = {.fit = fit_of(s->fit, e), .taste = 1};
-    float most = policy_uses_taste(s->q->policy) ? taste_factor_max(s->taste) : 1;
-    if (k.fit * quality * most < pool_floor(&s->pool) || !passes(s, e))
-        return;
-    unsigned excluded = taste_exclusions(s->taste, e->id) & s->excluded;
-    s->fitting++;
-    s->shown += (excluded & TASTE_SHOWN) != 0;
-    if (excluded != 0)
-        return;
-    if (policy_uses_taste(s->q->policy))
-        k.taste = taste_factor(s->taste, s->c, e);
-    k.score = k.fit * quality * k.taste;
-    k.entry = *e;
-    pool_offer(&s->pool, &k);
-}
-
-/* The seeds' lists: no fit, the order is the shelf's or the catalogue's. */
-static void consider_listed(struct search *s, const struct shelf_entry *e, float quality)
-{
-    if (!fit_listed(s->fit, e) || !passes(s, e))
-        return;
-    s->fitting++;
-    if (taste_exclusions(s->taste, e->id) & s->excluded)
-        return;
-    struct candidate k = {.entry = *e, .fit = 1, .taste = 1, .score = quality};
-    pool_offer(&s->pool, &k);
-}
-
-static int walk(struct search *s, struct err *err)
-{
-    struct shelf *shelf = &s->c->shelf[s->q->kind];
-    bool listed = policy_kind(s->q->policy) != POLICY_WEIGHTS;
-    float most = listed ? 1 : fit_max(s->fit) * taste_factor_max(s->taste);
-    for (int b = 0; b < shelf->blocks; b++) {
-        const struct shelf_entry *e = NULL;
-        int count = shelf_block(shelf, s->q->kind, b, &e, err);
-        if (count < 0)
-            return count;
-        for (int i = 0; i < count; i++) {
-            float quality = quality_of(s, &e[i]);
-            if (!s->pool.by_id && quality * most < pool_floor(&s->pool))
-                return ERR_OK; /* what follows is no better */
-            if (listed)
-                consider_listed(s, &e[i], quality);
-            else
-                consider(s, &e[i], quality);
-        }
-    }
     return ERR_OK;
 }
 
@@ -299,7 +200,7 @@ static int pool_size(const struct recommend_query *q, int wanted)
 }
 
 /* Draws `wanted` of the list that were not shown yet. */
-static void shuffle_pool(struct search *s, int wanted)
+static void shuffle_pool(struct walk *s, int wanted)
 {
     struct rng rng;
     int left = 0;
@@ -319,7 +220,7 @@ static void shuffle_pool(struct search *s, int wanted)
     }
 }
 
-static void note_shortage(const struct search *s, int wanted, struct title_list *l)
+static void note_shortage(const struct walk *s, int wanted, struct title_list *l)
 {
     struct str note = {0};
     const char *genres[8];
@@ -340,7 +241,7 @@ static void note_shortage(const struct search *s, int wanted, struct title_list 
     str_free(&note);
 }
 
-static int fill_list(struct search *s, int wanted, struct title_list *l, struct err *err)
+static int fill_list(struct walk *s, int wanted, struct title_list *l, struct err *err)
 {
     struct str why = {0};
     int rc = ERR_OK;
@@ -358,7 +259,7 @@ static int fill_list(struct search *s, int wanted, struct title_list *l, struct 
     return rc < 0 ? rc : ERR_OK;
 }
 
-static int remember(struct search *s, const struct title_list *l, struct err *err)
+static int remember(struct walk *s, const struct title_list *l, struct err *err)
 {
     int64_t *ids = mem_new((size_t)l->count + 1, sizeof *ids);
     for (int i = 0; i < l->count; i++)
@@ -370,13 +271,13 @@ static int remember(struct search *s, const struct title_list *l, struct err *er
     return rc;
 }
 
-static bool uses_memory(const struct search *s)
+static bool uses_memory(const struct walk *s)
 {
     return s->feedback != NULL && !s->q->allow_repeats &&
            (policy_uses_taste(s->q->policy) || s->q->shuffle > 0);
 }
 
-static int choose(struct search *s, struct title_list *out, struct err *err)
+static int choose(struct walk *s, struct title_list *out, struct err *err)
 {
     int wanted = wanted_count(s->q);
     struct title_list l = {.v = mem_new((size_t)wanted + 1, sizeof *l.v), .note = "",
@@ -398,7 +299,7 @@ static int choose(struct search *s, struct title_list *out, struct err *err)
     return ERR_OK;
 }
 
-static unsigned exclusions(const struct search *s)
+static unsigned exclusions(const struct walk *s)
 {
     unsigned flags = TASTE_DISLIKED;
     if (s->q->hide_seen)
@@ -411,7 +312,7 @@ static unsigned exclusions(const struct search *s)
 int recommend(struct catalog *c, struct feedback *f, const struct recommend_query *q,
               struct title_list *out, struct err *err)
 {
-    struct search s = {.c = c, .feedback = f, .q = q};
+    struct walk s = {.c = c, .feedback = f, .q = q};
     if ((unsigned)q->kind >= TITLE_KIND_COUNT)
         return err_set(err, ERR_RANGE, "no such kind of title");
     db_restart_clock();
@@ -425,7 +326,8 @@ int recommend(struct catalog *c, struct feedback *f, const struct recommend_quer
         s.fit = fit_create(c, q);
         pool_init(&s.pool, pool_size(q, wanted_count(q)),
                   policy_kind(q->policy) == POLICY_CONTAINS);
-        rc = walk(&s, err);
+        walk_mark_people(&s);
+        rc = walk_shelf(&s, err);
         if (rc == ERR_OK)
             rc = choose(&s, out, err);
     }

@@ -79,41 +79,69 @@ static int block_titles(const struct shelf *s, int block)
     return rest < SHELF_BLOCK ? (int)rest : SHELF_BLOCK;
 }
 
+struct shelf_entry shelf_entry_at(const struct shelf_columns *c, int i)
+{
+    return (struct shelf_entry){.id = c->id[i], .maker = c->maker[i], .votes = c->votes[i],
+                                .genre_set = c->genre_set[i], .quality = c->quality[i],
+                                .year = c->year[i], .minutes = c->minutes[i],
+                                .moods = c->moods[i],
+                                .language = {c->language[0][i], c->language[1][i]},
+                                .certainty = c->certainty[i], .certificate = c->certificate[i],
+                                .valence = c->valence[i], .energy = c->energy[i]};
+}
+
+static void put_columns(struct shelf_columns *c, int i, const struct shelf_entry *e)
+{
+    c->id[i] = e->id;
+    c->maker[i] = e->maker;
+    c->votes[i] = e->votes;
+    c->genre_set[i] = e->genre_set;
+    c->quality[i] = e->quality;
+    c->year[i] = e->year;
+    c->minutes[i] = e->minutes;
+    c->moods[i] = e->moods;
+    c->language[0][i] = e->language[0];
+    c->language[1][i] = e->language[1];
+    c->certainty[i] = e->certainty;
+    c->certificate[i] = e->certificate;
+    c->valence[i] = e->valence;
+    c->energy[i] = e->energy;
+}
+
+static struct shelf_columns *unpack_block(const unsigned char *bytes, int count)
+{
+    struct shelf_columns *c = mem_new(1, sizeof *c);
+    c->count = count;
+    for (int i = 0; i < count; i++) {
+        struct shelf_entry e;
+        shelf_unpack(&e, bytes + (size_t)i * SHELF_ENTRY_BYTES);
+        put_columns(c, i, &e);
+    }
+    return c;
+}
+
 static int read_block(struct shelf *s, enum title_kind kind, int block, struct err *err)
 {
     int count = block_titles(s, block);
     sqlite3_bind_int(s->read, 1, kind);
     sqlite3_bind_int(s->read, 2, block);
     int rc = db_step(s->read, err);
-    if (rc == 1) {
-        const unsigned char *bytes = sqlite3_column_blob(s->read, 0);
-        rc = ERR_FORMAT;
-        if (bytes != NULL && sqlite3_column_bytes(s->read, 0) == count * SHELF_ENTRY_BYTES) {
-            s->block[block] = mem_new((size_t)count, sizeof **s->block);
-            for (int i = 0; i < count; i++)
-                shelf_unpack(&s->block[block][i], bytes + (size_t)i * SHELF_ENTRY_BYTES);
-            rc = ERR_OK;
-        }
-    } else if (rc == 0) {
-        rc = ERR_FORMAT;
-    }
-    if (rc == ERR_FORMAT)
-        err_set(err, rc, "%s: damaged shelf (block %d); import the lists again",
-                sqlite3_db_filename(sqlite3_db_handle(s->read), "main"), block);
+    const unsigned char *bytes = rc == 1 ? sqlite3_column_blob(s->read, 0) : NULL;
+    if (bytes != NULL && sqlite3_column_bytes(s->read, 0) == count * SHELF_ENTRY_BYTES)
+        s->block[block] = unpack_block(bytes, count);
+    else if (rc >= 0)
+        rc = err_set(err, ERR_FORMAT, "%s: damaged shelf (block %d); import the lists again",
+                     sqlite3_db_filename(sqlite3_db_handle(s->read), "main"), block);
     sqlite3_reset(s->read);
-    return rc;
+    return rc < 0 ? rc : ERR_OK;
 }
 
-int shelf_block(struct shelf *s, enum title_kind kind, int block, const struct shelf_entry **out,
-                struct err *err)
+int shelf_block(struct shelf *s, enum title_kind kind, int block,
+                const struct shelf_columns **out, struct err *err)
 {
-    if (s->block[block] == NULL) {
-        int rc = read_block(s, kind, block, err);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = s->block[block] == NULL ? read_block(s, kind, block, err) : ERR_OK;
     *out = s->block[block];
-    return block_titles(s, block);
+    return rc;
 }
 
 void shelf_free(struct shelf *s)

@@ -4,8 +4,8 @@
  *
  * DESIGN. Why not rows and an SQL index: a filter that few titles pass (one language, one decade)
  * makes any walk in order of quality step over nearly all titles. SQLite steps 2-4 million rows a
- * second, a packed array 300 million. So 700,000 titles cost at most 3 ms whatever the filters,
- * and the common query stops in the first blocks. */
+ * second; a column of a block is filtered by one loop of vector instructions. So 700,000 titles
+ * cost 1-2 ms whatever the filters, and the common query stops in the first blocks. */
 #ifndef CATALOG_SHELF_H
 #define CATALOG_SHELF_H
 
@@ -47,16 +47,29 @@ void shelf_unpack(struct shelf_entry *e, const unsigned char *in);
 float shelf_quality(double rating, int votes, double mean, double weight, double sentiment,
                     int reviews);
 
+/* A block in memory, by columns: a filter reads only the columns it needs. */
+struct shelf_columns {
+    int count;
+    int64_t id[SHELF_BLOCK];
+    uint32_t maker[SHELF_BLOCK], votes[SHELF_BLOCK];
+    uint16_t genre_set[SHELF_BLOCK], quality[SHELF_BLOCK], year[SHELF_BLOCK];
+    uint16_t minutes[SHELF_BLOCK], moods[SHELF_BLOCK];
+    uint8_t language[2][SHELF_BLOCK], certainty[SHELF_BLOCK], certificate[SHELF_BLOCK];
+    uint8_t valence[SHELF_BLOCK], energy[SHELF_BLOCK];
+};
+
+struct shelf_entry shelf_entry_at(const struct shelf_columns *c, int i);
+
 struct shelf {
     sqlite3_stmt *read; /* borrowed */
     int64_t titles;
     int blocks;
-    struct shelf_entry **block; /* [blocks], NULL until read */
+    struct shelf_columns **block; /* [blocks], NULL until read */
 };
 
-/* The entries of a block and how many; < 0 on damage. */
-int shelf_block(struct shelf *s, enum title_kind kind, int block, const struct shelf_entry **out,
-                struct err *err);
+/* A block, read when asked for the first time; the shelf owns it. < 0 on damage. */
+int shelf_block(struct shelf *s, enum title_kind kind, int block,
+                const struct shelf_columns **out, struct err *err);
 void shelf_free(struct shelf *s);
 
 #endif

@@ -16,7 +16,7 @@ enum { SHOWN_DAYS = 30, DECADES = 40, FEATURE_PRIOR = 4 };
 /* Sizes of the parts, our choice: one liked person is worth as much as a half-point of rating. */
 static const float genre_part = 0.5f, decade_part = 0.15f, language_part = 0.15f;
 static const float person_part = 0.15f, person_part_max = 0.4f, similar_part = 0.5f;
-static const float most = 0.6f;
+static const float factor_min = 0.55f, factor_max = 1.82f;
 
 /* Opinions about one feature value. */
 struct votes {
@@ -28,6 +28,7 @@ struct bonus {
     float people, similar;
     int person, liked; /* the strongest: index of the name, -1 none */
     float liked_weight;
+    float factor; /* exp of both parts */
 };
 
 struct taste {
@@ -42,6 +43,13 @@ struct taste {
     struct votes *genres;
     struct votes decades[DECADES], languages[256];
     float similar_max;
+
+    /* What all of it comes to. */
+    float *set_factor; /* [set_count] */
+    int set_count;
+    float decade_factor[DECADES], language_factor[256];
+    uint64_t maybe[1024]; /* one bit of a hash: off, the title surely has no bonus */
+    float most;
     bool empty; /* no opinion at all */
 };
 
@@ -85,23 +93,28 @@ static float bonus_part(const struct taste *t, const struct bonus *b)
     return people + similar;
 }
 
-float taste_factor(const struct taste *t, const struct catalog *c, const struct shelf_entry *e)
+static uint32_t bit_of(int64_t title)
+{
+    return (uint32_t)((uint64_t)title * 0x9e3779b97f4a7c15u >> 48);
+}
+
+float taste_factor(const struct taste *t, int64_t title, int genre_set, int year, int language)
 {
     if (t->empty)
         return 1;
-    float sum = genre_part * genre_share(t, c, e->genre_set);
-    if (e->year > 0)
-        sum += decade_part * share(t->decades[decade_of(e->year)]);
-    sum += language_part * share(t->languages[e->language[0]]);
-    const struct bonus *b = bonus_of(t, e->id);
+    float factor = t->set_factor[genre_set < t->set_count ? genre_set : 0] *
+                   t->decade_factor[decade_of(year)] * t->language_factor[language & 255];
+    uint32_t bit = bit_of(title);
+    const struct bonus *b =
+        t->maybe[bit / 64] >> bit % 64 & 1 ? bonus_of(t, title) : NULL;
     if (b != NULL)
-        sum += bonus_part(t, b);
-    return expf(fmaxf(-most, fminf(most, sum)));
+        factor *= b->factor;
+    return factor < factor_min ? factor_min : factor > factor_max ? factor_max : factor;
 }
 
 float taste_factor_max(const struct taste *t)
 {
-    return t->empty ? 1 : expf(most);
+    return t->empty ? 1 : t->most;
 }
 
 static const char *liked_genre(const struct taste *t, const struct catalog *c, int set)
@@ -236,8 +249,7 @@ static void add_features(struct taste *t, struct catalog *c, const struct title 
 {
     for (int i = 0; set < c->set_count && i < c->sets[set].count; i++)
         vote(&t->genres[c->sets[set].genre[i]], opinion);
-    if (title->year > 0)
-        vote(&t->decades[decade_of(title->year)], opinion);
+    vote(&t->decades[decade_of(title->year)], opinion);
     vote(&t->languages[catalog_language_number(c, title->language)], opinion);
 }
 
@@ -262,6 +274,40 @@ static int add_opinion(struct taste *t, struct catalog *c, const struct feedback
     }
     arena_destroy(a);
     return rc;
+}
+
+static float largest(const float *v, int n)
+{
+    float most = n > 0 ? v[0] : 1;
+    for (int i = 1; i < n; i++)
+        most = fmaxf(most, v[i]);
+    return most;
+}
+
+/* From votes to factors. */
+static void finish(struct taste *t, const struct catalog *c)
+{
+    float bonus_most = 1;
+    t->set_count = c->set_count;
+    t->set_factor = mem_new((size_t)c->set_count + 1, sizeof *t->set_factor);
+    for (int s = 0; s < c->set_count; s++)
+        t->set_factor[s] = expf(genre_part * genre_share(t, c, s));
+    for (int d = 0; d < DECADES; d++)
+        t->decade_factor[d] = expf(decade_part * share(t->decades[d]));
+    for (int l = 0; l < 256; l++)
+        t->language_factor[l] = expf(language_part * share(t->languages[l]));
+    for (size_t i = 0; i < t->bonus_at.cap; i++) {
+        if (t->bonus_at.keys[i] == INT64_MIN)
+            continue;
+        struct bonus *b = &t->bonus[t->bonus_at.values[i]];
+        uint32_t bit = bit_of(t->bonus_at.keys[i]);
+        b->factor = expf(bonus_part(t, b));
+        bonus_most = fmaxf(bonus_most, b->factor);
+        t->maybe[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+    t->most = fminf(factor_max, bonus_most * largest(t->set_factor, t->set_count) *
+                                    largest(t->decade_factor, DECADES) *
+                                    largest(t->language_factor, 256));
 }
 
 static int build(struct taste *t, struct catalog *c, struct feedback *f, struct err *err)
@@ -293,6 +339,7 @@ int taste_of(struct catalog *c, struct feedback *f, const struct taste **out, st
     t->empty = true;
     t->genres = mem_new((size_t)c->genres.count + 1, sizeof *t->genres);
     int rc = f != NULL ? build(t, c, f, err) : ERR_OK;
+    finish(t, c);
     if (rc < 0) {
         taste_free(t);
         c->taste = NULL;
@@ -318,5 +365,6 @@ void taste_free(struct taste *t)
     intern_free(&t->names);
     free(t->bonus);
     free(t->genres);
+    free(t->set_factor);
     free(t);
 }

@@ -1,6 +1,6 @@
 /* Personal taste: what likes and dislikes say about every other title. Private to app/catalog.
  *
- *     taste = exp(clamp(content + collaborative, -0.6 .. 0.6))        so 0.55 .. 1.82
+ *     taste = clamp(exp(content + collaborative), 0.55 .. 1.82)
  *
  * content: shares of liked and disliked titles per genre, decade and language, and the people in
  * them; collaborative: the EASE weights of the liked titles (ease.h), 0 where no ratings were
@@ -30,7 +30,8 @@ void taste_free(struct taste *t); /* NULL is allowed */
 
 /* OR of the reasons to leave a title out, 0: none. */
 unsigned taste_exclusions(const struct taste *t, int64_t title);
-float taste_factor(const struct taste *t, const struct catalog *c, const struct shelf_entry *e);
+/* Cheap: three table look-ups, and a fourth for the few titles that people or ratings point to. */
+float taste_factor(const struct taste *t, int64_t title, int genre_set, int year, int language);
 float taste_factor_max(const struct taste *t); /* no title has more */
 
 /* What speaks for a title most: a liked person's name, or the name of a liked title whose friends

@@ -42,8 +42,8 @@ CREATE TABLE title_rank(
   title   INTEGER NOT NULL
 );
 CREATE VIRTUAL TABLE person_search USING fts5(
-  name, content='', detail=none, tokenize="unicode61 remove_diacritics 2", prefix='1 2 3');
+  name, content='', detail=none, tokenize="unicode61 remove_diacritics 2", prefix='1 2 3 4 5 6 7 8');
 CREATE VIRTUAL TABLE title_search USING fts5(
-  words, content='', detail=none, tokenize="unicode61 remove_diacritics 2", prefix='1 2 3');
+  words, content='', detail=none, tokenize="unicode61 remove_diacritics 2", prefix='1 2 3 4 5 6 7 8');
 
 -- The index credit_by_person(person, title) is made last, when all credits are in.
