@@ -126,8 +126,14 @@ void evaluation_free(struct evaluation *e)
 
 /* ---- output ---- */
 
-static void print_confusion(const struct nn_confusion *c, FILE *to)
+void evaluation_print_classes(const struct nn_confusion *c, FILE *to)
 {
+    fprintf(to, "\n%-10s%11s%9s%9s%9s\n", "class", "precision", "recall", "F1", "pictures");
+    for (int i = 0; i < c->classes; i++) {
+        struct nn_score s = nn_confusion_score(c, i);
+        fprintf(to, "%-10s%11.3f%9.3f%9.3f%9lld\n", lab_labels[i], s.precision, s.recall, s.f1,
+                (long long)s.support);
+    }
     fprintf(to, "\n%-10s", "true\\said");
     for (int g = 0; g < c->classes; g++)
         fprintf(to, "%9s", lab_labels[g]);
@@ -154,13 +160,7 @@ void evaluation_print(const struct evaluation *e, FILE *to)
                 e->ferplus_count);
     fprintf(to, "macro F1     %6.4f\nECE          %6.2f %%\nlog loss     %6.4f\n", e->macro_f1,
             100 * e->ece, e->log_loss);
-    fprintf(to, "\n%-10s%11s%9s%9s%9s\n", "class", "precision", "recall", "F1", "pictures");
-    for (int c = 0; c < e->confusion.classes; c++) {
-        struct nn_score s = nn_confusion_score(&e->confusion, c);
-        fprintf(to, "%-10s%11.3f%9.3f%9.3f%9lld\n", lab_labels[c], s.precision, s.recall, s.f1,
-                (long long)s.support);
-    }
-    print_confusion(&e->confusion, to);
+    evaluation_print_classes(&e->confusion, to);
 }
 
 static json_t *per_class_json(const struct nn_confusion *c)

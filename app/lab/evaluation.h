@@ -32,6 +32,8 @@ void evaluation_run(struct evaluation *out, struct predictor *p, const struct nn
 void evaluation_free(struct evaluation *e);
 
 void evaluation_print(const struct evaluation *e, FILE *to);
+/* The part of it that needs no model: precision, recall and F1 of each class, the matrix. */
+void evaluation_print_classes(const struct nn_confusion *c, FILE *to);
 json_t *evaluation_json(const struct evaluation *e); /* a new object */
 /* confusion.csv, confusion.png and classes.png in `dir`. `title` names model and split. */
 int evaluation_write(const struct evaluation *e, const char *dir, const char *title,

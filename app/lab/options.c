@@ -11,6 +11,7 @@
 #define EXPORT (1u << LAB_EXPORT)
 #define MODELS (1u << LAB_MODELS)
 #define BENCH (1u << LAB_BENCH)
+#define BASELINE (1u << LAB_BASELINE)
 #define ALL_TRAINING (TRAIN | CROSSVAL)
 #define READS_DATA (ALL_TRAINING | EVALUATE)
 
@@ -35,12 +36,12 @@ static const char data[] = "Data", net[] = "Network", training[] = "Training",
                   report[] = "Report";
 
 static const struct option_spec specs[] = {
-    STRING(data, "data", data, "FILE", READS_DATA,
+    STRING(data, "data", data, "FILE", READS_DATA | BASELINE,
            "FER-2013 as CSV (emotion, pixels, Usage) or a folder of pictures, DIR/CLASS/ or "
            "DIR/SPLIT/CLASS/."),
     STRING(data, "votes", votes, "FILE", READS_DATA | DATA,
            "FER+ votes (fer2013new.csv) for the same rows."),
-    FLAG(data, "dedup", dedup, "no", ALL_TRAINING,
+    FLAG(data, "dedup", dedup, "no", ALL_TRAINING | BASELINE,
          "Drop exact repeats inside Training and every Training picture that PublicTest or "
          "PrivateTest shows too."),
     CHOICE(data, "split", split, "Training|PublicTest|PrivateTest", "PrivateTest", EVALUATE,
@@ -171,4 +172,7 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
     [LAB_BENCH] = {"bench", "[MODEL...]",
                    "Time models, or every network of the zoo, at batch 1 and 16", lab_bench, BENCH,
                    NULL},
+    [LAB_BASELINE] = {"baseline", NULL,
+                      "Train and measure what came before networks: a linear SVM on HOG",
+                      lab_baseline, BASELINE, NULL},
 };

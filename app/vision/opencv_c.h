@@ -64,6 +64,11 @@ int cvc_resize(const uint8_t *src, int sw, int sh, int ss, uint8_t *dst, int dw,
 int cvc_equalise(const uint8_t *gray, int width, int height, int stride, uint8_t *out,
                  int out_stride, char *why, size_t cap);
 
+/* Histogram of oriented gradients (Dalal and Triggs, "Histograms of oriented gradients for human
+ * detection", 2005) of a grey picture without padding whose sides are multiples of 8: cells of 8 x
+ * 8 pixels, blocks of 2 x 2 cells, 9 directions. Fills out (`max` floats), returns how many. */
+int cvc_hog(const uint8_t *gray, int width, int height, float *out, int max, char *why, size_t cap);
+
 /* Raw camera pictures to BGR. fourcc: "YUYV", "UYVY", "NV12", "YU12", "GREY", "RGB3", "BGR3".
  * src_stride: bytes from row to row of the first plane; bytes: how many there are. */
 int cvc_raw_to_bgr(const char *fourcc, const uint8_t *src, size_t bytes, int src_stride, int width,
