@@ -35,7 +35,7 @@ static void check_sum(json_t *scores)
     assert_true(sum > 0.99 && sum < 1.01);
 }
 
-/* The drawn face, found in the middle of its 640x480 picture. */
+/* Waits for a reading with a face and checks it. */
 static void check_faces(struct program *p)
 {
     json_t *faces = NULL, *o = NULL;
@@ -50,8 +50,8 @@ static void check_faces(struct program *p)
     assert_int_equal(json_array_size(box), 4);
     double x = json_number_value(json_array_get(box, 0));
     double w = json_number_value(json_array_get(box, 2));
-    assert_true(x >= 0 && w > 80 && x + w <= 640);
-    assert_true(number(o, "width") == 640 && number(o, "height") == 480);
+    assert_true(x >= 0 && w > 40 && x + w <= number(o, "width"));
+    assert_true(number(o, "height") > 0);
     assert_true(number(o, "frame") >= 1 && number(o, "t") >= 0);
     assert_true(number(face, "id") >= 1);
     assert_true(json_is_boolean(json_object_get(face, "steady")));
