@@ -15,8 +15,9 @@ static char *dir;
 static char model[512];
 
 #define RUN(screen, ...)                                                                           \
-    program_start(screen, (const char *const[]){MOODREEL_PROGRAM, "live", "--report", "-",         \
-                                                "--model", model, __VA_ARGS__, NULL})
+    program_start(screen,                                                                          \
+                  (const char *const[]){MOODREEL_PROGRAM, "live", "--report", "-", "--model",      \
+                                        model, "--renderer", "software", __VA_ARGS__, NULL})
 
 static double number(const json_t *o, const char *key)
 {
