@@ -10,40 +10,15 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "tape_internal.h"
+#include "tape_conv.h"
 #include "tape_norm.h"
 
 enum { SMALL_WEIGHTS = 65536 }; /* floats that stay in the cache over many images */
 enum { GOOD_PIXELS = 144 };     /* a weight gradient wants at least so many */
 enum { BLOCKS_AT_ONCE = 2 };    /* what the kernels' register tiles share an input value over */
 
-enum form { PLANAR, DENSE, DEPTHWISE };
-
-struct phase {
-    int first, taps, offset;
-};
-
-struct conv {
-    struct nn_window w;
-    enum form form;
-    int oc, ic, out_blocks, in_blocks;
-    bool grouped;            /* DENSE with zeros between groups */
-    size_t size;             /* packed weights in floats */
-    float *packed, *flipped; /* flipped: all phases behind each other */
-    float *bias;             /* [16 x out blocks] */
-    float *dense;            /* grouped: OIHW with zeros */
-    float *dw;               /* [slots][size] */
-    int slots;
-    int group; /* images that a slot works on at a time */
-    bool has_bias;
-    float *db;               /* doubles [batch][out blocks][16], bias gradient by image */
-    struct phase *phases[2]; /* [stride] of rows, of columns */
-    int step[2], gap[2];
-    int dy_before[2]; /* border of dy: top, left */
-};
-
 /* Phases of the input gradient along one axis, and the border of dy that they read. */
-static void plan_phases(struct nn_tape *t, struct conv *c, int axis, int *before, int *after)
+static void plan_phases(struct nn_tape *t, struct tape_conv *c, int axis, int *before, int *after)
 {
     int stride = c->w.stride[axis], dilation = c->w.dilation[axis], kernel = c->w.kernel[axis];
     int a = stride, b = dilation;
@@ -54,7 +29,7 @@ static void plan_phases(struct nn_tape *t, struct conv *c, int axis, int *before
     }
     c->step[axis] = stride / a;
     c->gap[axis] = dilation / a;
-    c->phases[axis] = arena_alloc(t->arena, sizeof(struct phase) * (size_t)stride);
+    c->phases[axis] = arena_alloc(t->arena, sizeof(struct tape_phase) * (size_t)stride);
     *before = *after = 0;
     for (int p = 0; p < stride; p++) {
         int first = 0;
@@ -65,7 +40,7 @@ static void plan_phases(struct nn_tape *t, struct conv *c, int axis, int *before
         int count = (c->w.in[axis] - p + stride - 1) / stride;
         int reach = (taps - 1) * c->gap[axis] - offset,
             end = count - 1 + offset - c->w.out[axis] + 1;
-        c->phases[axis][p] = (struct phase){first, taps, offset};
+        c->phases[axis][p] = (struct tape_phase){first, taps, offset};
         if (taps && reach > *before)
             *before = reach;
         if (taps && end > *after)
@@ -73,25 +48,26 @@ static void plan_phases(struct nn_tape *t, struct conv *c, int axis, int *before
     }
 }
 
-static enum form choose_form(const struct nn_tape *t, const struct tape_op *op,
-                             const struct conv *c)
+static enum tape_conv_form choose_form(const struct nn_tape *t, const struct tape_op *op,
+                                       const struct tape_conv *c)
 {
     if (op->inputs[0].tensor == t->tensors[t->graph->inputs[0]] && c->w.groups == 1)
-        return PLANAR;
-    return c->w.groups > 1 && c->w.groups == c->ic && c->oc == c->ic ? DEPTHWISE : DENSE;
+        return TAPE_PLANAR;
+    return c->w.groups > 1 && c->w.groups == c->ic && c->oc == c->ic ? TAPE_DEPTHWISE : TAPE_DENSE;
 }
 
-static void plan_memory(struct nn_tape *t, struct tape_op *op, struct conv *c)
+static void plan_memory(struct nn_tape *t, struct tape_op *op, struct tape_conv *c)
 {
     const struct tape_tensor *x = op->inputs[0].tensor;
     int kh = c->w.kernel[0], kw = c->w.kernel[1];
-    c->size = c->form == PLANAR  ? nn_planar_size(c->oc, c->ic, kh, kw)
-              : c->form == DENSE ? nn_conv16_size(c->oc, c->ic, kh, kw)
-                                 : nn_depthwise16_size(c->oc, kh, kw);
+    c->size = c->form == TAPE_PLANAR  ? nn_planar_size(c->oc, c->ic, kh, kw)
+              : c->form == TAPE_DENSE ? nn_conv16_size(c->oc, c->ic, kh, kw)
+                                      : nn_depthwise16_size(c->oc, kh, kw);
     c->slots = c->size > SMALL_WEIGHTS ? 1 : TAPE_SLOTS;
     c->group = 1 + GOOD_PIXELS / (op->y->h * op->y->w);
-    if (op->norm && c->slots > 1)
-        op->y->grad_images = c->slots * c->group;
+    c->fast = tape__winograd_plan(t, op);
+    if (op->norm && (c->slots > 1 || c->fast))
+        op->y->grad_images = TAPE_SLOTS * c->group;
     tape__want(t, &c->packed, c->size);
     tape__want(t, &c->dw, c->size * (size_t)c->slots);
     tape__want(t, &c->bias, (size_t)c->out_blocks * 16);
@@ -106,7 +82,7 @@ static void plan_memory(struct nn_tape *t, struct tape_op *op, struct conv *c)
 
 static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
 {
-    struct conv *c = op->own = arena_alloc(t->arena, sizeof *c);
+    struct tape_conv *c = op->own = arena_alloc(t->arena, sizeof *c);
     int code = nn__window(t->graph, op->node, &c->w, err);
     if (code < 0)
         return code;
@@ -118,9 +94,9 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
     c->out_blocks = op->y->blocks;
     c->in_blocks = x->blocks;
     c->form = choose_form(t, op, c);
-    c->grouped = c->form == DENSE && c->w.groups > 1;
+    c->grouped = c->form == TAPE_DENSE && c->w.groups > 1;
     const int *p = c->w.pad;
-    if (c->form == PLANAR) {
+    if (c->form == TAPE_PLANAR) {
         tape__want_border(t->planar_at.border, p[0], p[1], p[2], p[3]);
     } else {
         tape__want_border(x->at.border, p[0], p[1], p[2], p[3]);
@@ -137,7 +113,7 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
 }
 
 /* Grouped weights [oc][ic / groups][taps] <-> dense [oc][ic][taps] with zeros. */
-static void copy_groups(const struct conv *c, float *dense, const float *in, float *out)
+static void copy_groups(const struct tape_conv *c, float *dense, const float *in, float *out)
 {
     int taps = c->w.kernel[0] * c->w.kernel[1], per_in = c->ic / c->w.groups;
     size_t run = (size_t)per_in * (size_t)taps;
@@ -152,16 +128,16 @@ static void copy_groups(const struct conv *c, float *dense, const float *in, flo
 }
 
 /* The flipped weights of every phase, behind each other. */
-static void flip(const struct nn_tape *t, const struct conv *c)
+static void flip(const struct nn_tape *t, const struct tape_conv *c)
 {
     float *out = c->flipped;
     for (int i = 0; i < c->w.stride[0]; i++)
         for (int j = 0; j < c->w.stride[1]; j++) {
-            const struct phase *r = &c->phases[0][i], *q = &c->phases[1][j];
+            const struct tape_phase *r = &c->phases[0][i], *q = &c->phases[1][j];
             struct nn_flip16 f = {
                 c->packed,      out,      c->out_blocks, c->in_blocks, c->w.kernel[0],
                 c->w.kernel[1], r->first, q->first,      c->step[0],   c->step[1]};
-            if (c->form == DEPTHWISE)
+            if (c->form == TAPE_DEPTHWISE)
                 nn_depthwise16_flip(&f);
             else
                 t->k->flip16(&f, 0, c->in_blocks);
@@ -172,16 +148,16 @@ static void flip(const struct nn_tape *t, const struct conv *c)
 
 static void prepare(const struct nn_tape *t, struct tape_op *op)
 {
-    struct conv *c = op->own;
+    struct tape_conv *c = op->own;
     const float *w = tape__weights(t, op, 1), *bias = tape__weights(t, op, 2);
     int kh = c->w.kernel[0], kw = c->w.kernel[1];
     if (c->grouped) {
         memset(c->dense, 0, sizeof *w * (size_t)c->oc * (size_t)c->ic * (size_t)(kh * kw));
         copy_groups(c, c->dense, w, NULL);
     }
-    if (c->form == PLANAR)
+    if (c->form == TAPE_PLANAR)
         nn_planar_pack(w, c->oc, c->ic, kh, kw, c->packed);
-    else if (c->form == DENSE)
+    else if (c->form == TAPE_DENSE)
         nn_conv16_pack(c->grouped ? c->dense : w, c->oc, c->ic, kh, kw, c->packed);
     else
         nn_depthwise16_pack(w, c->oc, kh, kw, c->packed);
@@ -189,15 +165,16 @@ static void prepare(const struct nn_tape *t, struct tape_op *op)
         memcpy(c->bias, bias, sizeof *bias * (size_t)c->oc);
     if (t->mode == NN_TRAIN && op->inputs[0].tensor->has_grad && op->y->has_grad)
         flip(t, c);
+    if (c->fast)
+        tape__winograd_prepare(t, op);
 }
 
-/* The input of image i at its first tap, and its strides. */
-static const float *input_at(const struct nn_tape *t, const struct tape_op *op, int image)
+const float *tape__conv_input(const struct nn_tape *t, const struct tape_op *op, int image)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor;
     const int *p = c->w.pad;
-    if (c->form == PLANAR)
+    if (c->form == TAPE_PLANAR)
         return t->planar + (size_t)image * t->planar_at.image + t->planar_at.origin -
                (size_t)p[0] * t->planar_at.row - (size_t)p[1];
     return tape__image(x, image) - (size_t)p[0] * x->at.row - (size_t)p[1] * 16;
@@ -205,19 +182,19 @@ static const float *input_at(const struct nn_tape *t, const struct tape_op *op, 
 
 static const struct tape_geometry *input_geometry(const struct nn_tape *t, const struct tape_op *op)
 {
-    const struct conv *c = op->own;
-    return c->form == PLANAR ? &t->planar_at : &op->inputs[0].tensor->at;
+    const struct tape_conv *c = op->own;
+    return c->form == TAPE_PLANAR ? &t->planar_at : &op->inputs[0].tensor->at;
 }
 
 typedef void conv_fn(const struct nn_conv16 *c, int b0, int b1, int r0, int r1);
 
 static void forward_block(struct nn_tape *t, struct tape_op *op, int image, int b0, int b1)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     const struct tape_tensor *y = op->y;
     const struct tape_geometry *at = input_geometry(t, op);
     struct nn_conv16 k = {
-        .x = input_at(t, op, image),
+        .x = tape__conv_input(t, op, image),
         .w = c->packed,
         .bias = c->has_bias ? c->bias : NULL,
         .y = tape__image(y, image),
@@ -237,9 +214,9 @@ static void forward_block(struct nn_tape *t, struct tape_op *op, int image, int 
         .lo = op->lo,
         .hi = op->hi,
     };
-    conv_fn *fn = c->form == PLANAR  ? t->k->conv16_planar
-                  : c->form == DENSE ? t->k->conv16
-                                     : t->k->depthwise16;
+    conv_fn *fn = c->form == TAPE_PLANAR  ? t->k->conv16_planar
+                  : c->form == TAPE_DENSE ? t->k->conv16
+                                          : t->k->depthwise16;
     fn(&k, b0, b1, 0, y->h);
     if (op->norm && t->mode == NN_TRAIN)
         tape__norm_sums(t, op->norm, image, b0, b1);
@@ -253,7 +230,7 @@ static int next_blocks(int b, int blocks)
 /* Weights that do not fit the cache go block by block over a slot of images. */
 static void forward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
     for (int i = begin; i < end; i++)
@@ -265,20 +242,22 @@ static void forward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 
 static void forward_image(struct nn_tape *t, struct tape_op *op, int image)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     forward_block(t, op, image, 0, c->out_blocks);
 }
 
 static void forward(struct nn_tape *t, struct tape_op *op)
 {
-    const struct conv *c = op->own;
-    if (c->slots == 1)
+    const struct tape_conv *c = op->own;
+    if (c->fast)
+        tape__winograd_forward(t, op);
+    else if (c->slots == 1)
         tape__each(t, op, TAPE_SLOTS, forward_slot);
     else
         tape__forward_images(t, op, forward_image);
 }
 
-static double *bias_sums(const struct conv *c, int image)
+static double *bias_sums(const struct tape_conv *c, int image)
 {
     return (double *)(void *)c->db + (size_t)image * (size_t)c->out_blocks * 16;
 }
@@ -286,7 +265,7 @@ static double *bias_sums(const struct conv *c, int image)
 /* dy before the clip, and the bias gradient of one image, whose dy lies at `place`. */
 static void unclip_image(struct nn_tape *t, struct tape_op *op, int image, int place)
 {
-    struct conv *c = op->own;
+    struct tape_conv *c = op->own;
     const struct tape_tensor *y = op->y;
     double unused[16] = {0}, *db = c->has_bias ? bias_sums(c, image) : unused;
     bool clips = op->lo > -INFINITY || op->hi < INFINITY;
@@ -305,13 +284,22 @@ static void unclip_image(struct nn_tape *t, struct tape_op *op, int image, int p
         }
 }
 
+const float *tape__conv_output_gradient_at(const struct tape_op *op, int place)
+{
+    const struct tape_conv *c = op->own;
+    const struct tape_geometry *at = &op->y->grad_at;
+    ptrdiff_t top = c->phases[0][0].offset - (c->phases[0][0].taps - 1);
+    ptrdiff_t left = c->phases[1][0].offset - (c->phases[1][0].taps - 1);
+    return tape__grad_image(op->y, place) + top * (ptrdiff_t)at->row + left * 16;
+}
+
 /* One phase of the input gradient: rows stride * i + p, columns stride * j + q. */
 static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int place, int p,
                                  int q, const float *w, int b0, int b1)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
-    const struct phase *pr = &c->phases[0][p], *pc = &c->phases[1][q];
+    const struct tape_phase *pr = &c->phases[0][p], *pc = &c->phases[1][q];
     int rows = (x->h - p + c->w.stride[0] - 1) / c->w.stride[0];
     ptrdiff_t top = pr->offset - (pr->taps - 1) * c->gap[0];
     ptrdiff_t left = pc->offset - (pc->taps - 1) * c->gap[1];
@@ -336,16 +324,16 @@ static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int imag
         .lo = -INFINITY,
         .hi = INFINITY,
     };
-    (c->form == DEPTHWISE ? t->k->depthwise16 : t->k->conv16)(&k, b0, b1, 0, rows);
+    (c->form == TAPE_DEPTHWISE ? t->k->depthwise16 : t->k->conv16)(&k, b0, b1, 0, rows);
 }
 
-static bool has_empty_phase(const struct conv *c)
+static bool has_empty_phase(const struct tape_conv *c)
 {
     return c->w.stride[0] > c->w.kernel[0] || c->w.stride[1] > c->w.kernel[1] ||
            c->gap[0] < c->w.dilation[0] || c->gap[1] < c->w.dilation[1];
 }
 
-static void begin_input_gradient(struct tape_op *op, int image)
+void tape__conv_begin_input_gradient(struct tape_op *op, int image)
 {
     if (op->inputs[0].add)
         return;
@@ -358,7 +346,7 @@ static void begin_input_gradient(struct tape_op *op, int image)
 static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int image, int place,
                                   int b0, int b1)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     const float *w = c->flipped;
     for (int p = 0; p < c->w.stride[0]; p++)
         for (int q = 0; q < c->w.stride[1]; q++) {
@@ -371,11 +359,11 @@ static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int ima
 
 static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
     for (int i = begin; i < end; i++)
-        begin_input_gradient(op, i);
+        tape__conv_begin_input_gradient(op, i);
     for (int b = 0; b < c->in_blocks; b += BLOCKS_AT_ONCE)
         for (int i = begin; i < end; i++)
             input_gradient_blocks(t, op, i, i, b, next_blocks(b, c->in_blocks));
@@ -387,11 +375,11 @@ static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
 static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int begin, int end,
                             int place, int o0, int o1)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     const struct tape_tensor *y = op->y;
     const struct tape_geometry *at = input_geometry(t, op);
     struct nn_conv16_dw k = {
-        .x = input_at(t, op, begin),
+        .x = tape__conv_input(t, op, begin),
         .dy = tape__grad_image(y, place),
         .dw = c->dw + (size_t)slot * c->size,
         .x_image = at->image,
@@ -411,18 +399,17 @@ static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int
         .dilation_h = c->w.dilation[0],
         .dilation_w = c->w.dilation[1],
     };
-    if (c->form == PLANAR)
+    if (c->form == TAPE_PLANAR)
         t->k->conv16_planar_dw(&k, o0, o1, 0, c->ic);
-    else if (c->form == DENSE)
+    else if (c->form == TAPE_DENSE)
         t->k->conv16_dw(&k, o0, o1, 0, c->in_blocks);
     else
         t->k->depthwise16_dw(&k, o0, o1);
 }
 
-/* The gradient of the output, made from that behind the batch norm and the clip. */
-static void output_gradient(struct nn_tape *t, struct tape_op *op, int image, int place)
+void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image, int place)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     if (op->norm)
         tape__norm_gradient(t, op->norm, image, place);
     if (c->has_bias || op->lo > -INFINITY || op->hi < INFINITY)
@@ -431,7 +418,7 @@ static void output_gradient(struct nn_tape *t, struct tape_op *op, int image, in
 
 static void output_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
 {
-    output_gradient(t, op, image, image);
+    tape__conv_output_gradient(t, op, image, image);
 }
 
 /* Small weights: everything for a few images while they are in the cache. Small images go several
@@ -439,7 +426,7 @@ static void output_gradient_image(struct nn_tape *t, struct tape_op *op, int ima
  * stays in a few places of the slot. */
 static void backward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
     memset(c->dw + (size_t)slot * c->size, 0, c->size * sizeof *c->dw);
@@ -447,11 +434,11 @@ static void backward_slot(struct nn_tape *t, struct tape_op *op, int slot)
         int last = end - first < c->group ? end : first + c->group;
         int place = op->norm ? slot * c->group : first;
         for (int i = first; i < last; i++)
-            output_gradient(t, op, i, place + i - first);
+            tape__conv_output_gradient(t, op, i, place + i - first);
         if (tape__gradients(t, op, 1))
             weight_gradient(t, op, slot, first, last, place, 0, c->out_blocks);
         for (int i = first; i < last && op->inputs[0].tensor->has_grad; i++) {
-            begin_input_gradient(op, i);
+            tape__conv_begin_input_gradient(op, i);
             input_gradient_blocks(t, op, i, place + i - first, 0, c->in_blocks);
             tape__end_image(t, op, i);
         }
@@ -461,7 +448,7 @@ static void backward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 /* Large weights: some output blocks over all images, so that their sums stay in the cache. */
 static void weight_gradient_blocks(struct nn_tape *t, struct tape_op *op, int job)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     size_t part = c->size / (size_t)c->out_blocks;
     int b0 = job * BLOCKS_AT_ONCE, b1 = next_blocks(b0, c->out_blocks);
     memset(c->dw + (size_t)b0 * part, 0, (size_t)(b1 - b0) * part * sizeof *c->dw);
@@ -470,7 +457,11 @@ static void weight_gradient_blocks(struct nn_tape *t, struct tape_op *op, int jo
 
 static void backward(struct nn_tape *t, struct tape_op *op)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
+    if (c->fast) {
+        tape__winograd_backward(t, op);
+        return;
+    }
     if (c->slots > 1) {
         tape__each(t, op, TAPE_SLOTS, backward_slot);
         return;
@@ -483,12 +474,12 @@ static void backward(struct nn_tape *t, struct tape_op *op)
         tape__each(t, op, TAPE_SLOTS, input_gradient_slot);
 }
 
-static void unpack(const struct conv *c, float *dw)
+static void unpack(const struct tape_conv *c, float *dw)
 {
     int kh = c->w.kernel[0], kw = c->w.kernel[1];
-    if (c->form == PLANAR)
+    if (c->form == TAPE_PLANAR)
         nn_planar_unpack(c->dw, c->oc, c->ic, kh, kw, dw);
-    else if (c->form == DEPTHWISE)
+    else if (c->form == TAPE_DEPTHWISE)
         nn_depthwise16_unpack(c->dw, c->oc, kh, kw, dw);
     else
         nn_conv16_unpack(c->dw, c->oc, c->ic, kh, kw, c->grouped ? c->dense : dw);
@@ -498,7 +489,7 @@ static void unpack(const struct conv *c, float *dw)
 
 static void collect(struct nn_tape *t, struct tape_op *op)
 {
-    const struct conv *c = op->own;
+    const struct tape_conv *c = op->own;
     float *dw = tape__gradients(t, op, 1), *db = tape__gradients(t, op, 2);
     if (dw && op->y->has_grad) {
         for (int s = 1; s < c->slots; s++)

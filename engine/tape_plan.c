@@ -456,6 +456,8 @@ static int plan(struct nn_tape *t, struct err *err)
     plan_input(t);
     tape__want(t, &t->gemm_a, t->gemm_a_floats);
     tape__want(t, &t->gemm_b, t->gemm_b_floats);
+    tape__want(t, &t->scratch, t->scratch_floats * (size_t)pool_size(t->pool));
+    tape__want(t, &t->sums, t->sum_floats);
     place_gradients(t);
     if ((code = take_memory(t, err)) < 0)
         return code;

@@ -1,0 +1,51 @@
+/* What the two ways to convolve in a tape share: directly (tape_conv.c), and by Winograd's method
+ * (tape_winograd.c) for 3 x 3 windows of stride 1. */
+#ifndef ENGINE_TAPE_CONV_H
+#define ENGINE_TAPE_CONV_H
+
+#include "tape_internal.h"
+
+enum tape_conv_form { TAPE_PLANAR, TAPE_DENSE, TAPE_DEPTHWISE };
+
+struct tape_phase {
+    int first, taps, offset;
+};
+
+struct tape_winograd;
+
+struct tape_conv {
+    struct nn_window w;
+    enum tape_conv_form form;
+    int oc, ic, out_blocks, in_blocks;
+    bool grouped;            /* dense weights with zeros between groups */
+    size_t size;             /* packed weights in floats */
+    float *packed, *flipped; /* flipped: all phases behind each other */
+    float *bias;             /* [16 x out blocks] */
+    float *dense;            /* grouped: OIHW with zeros */
+    float *dw;               /* [slots][size] */
+    int slots;
+    int group; /* images that a slot works on at a time */
+    bool has_bias;
+    float *db;                    /* doubles [batch][out blocks][16], bias gradient by image */
+    struct tape_phase *phases[2]; /* [stride] of rows, of columns */
+    int step[2], gap[2];
+    int dy_before[2];           /* border of dy: top, left */
+    struct tape_winograd *fast; /* NULL: direct */
+};
+
+/* The input of an image at its first tap. */
+const float *tape__conv_input(const struct nn_tape *t, const struct tape_op *op, int image);
+/* dy at its first tap for the input gradient of stride 1. */
+const float *tape__conv_output_gradient_at(const struct tape_op *op, int place);
+/* Makes the gradient of the output at `place` from that behind the batch norm and the clip. */
+void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image, int place);
+/* Before the input gradient of an image is written. */
+void tape__conv_begin_input_gradient(struct tape_op *op, int image);
+
+/* Winograd: plan() returns NULL when the direct way is better; prepare() follows the packing. */
+struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op);
+void tape__winograd_prepare(const struct nn_tape *t, struct tape_op *op);
+void tape__winograd_forward(struct nn_tape *t, struct tape_op *op);
+void tape__winograd_backward(struct nn_tape *t, struct tape_op *op);
+
+#endif

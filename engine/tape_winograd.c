@@ -1,0 +1,255 @@
+/* 3 x 3 convolutions of stride 1 in a tape by Winograd's method (kernels.h, struct nn_winograd).
+ *
+ * DESIGN. Work goes by slots of images, in groups that stay in the cache. The weight gradient is
+ * summed in the transformed domain, one sum a slot in memory that all layers share, and comes back
+ * when the slots have been added in order. Scratch belongs to threads; it holds nothing over. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tape_conv.h"
+#include "tape_norm.h"
+
+enum { GOOD_TILES = 96 };     /* a weight gradient wants at least so many at a time */
+enum { LARGE_SUM = 1 << 20 }; /* floats of a slot's sum above which there are half as many slots */
+
+struct tape_winograd {
+    int m, positions, tiles; /* tiles of one image */
+    int slots;
+    float *u, *u_back; /* transformed weights: forward, of the input gradient */
+    size_t sum;        /* floats of a weight gradient's sum */
+};
+
+/* The cheaper tile by multiplications; 0: direct convolution needs fewer still. */
+static int choose_tile(const struct tape_conv *c)
+{
+    int direct = 9 * c->w.out[0] * c->w.out[1];
+    int two = 16 * nn_winograd_tiles(2, c->w.out[0], c->w.out[1]);
+    int four = 36 * nn_winograd_tiles(4, c->w.out[0], c->w.out[1]);
+    int least = four <= two ? four : two;
+    return least * 5 > direct * 4 ? 0 : four <= two ? 4 : 2;
+}
+
+static void want_at_least(size_t *have, size_t floats)
+{
+    if (floats > *have)
+        *have = floats;
+}
+
+struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
+{
+    struct tape_conv *c = op->own;
+    const struct nn_window *w = &c->w;
+    int m = choose_tile(c);
+    if (c->form != TAPE_DENSE || c->grouped || w->kernel[0] != 3 || w->kernel[1] != 3 ||
+        w->stride[0] != 1 || w->stride[1] != 1 || w->dilation[0] != 1 || w->dilation[1] != 1 ||
+        c->ic < 16 || c->oc < 16 || m == 0)
+        return NULL;
+    struct tape_winograd *f = arena_alloc(t->arena, sizeof *f);
+    f->m = m;
+    f->positions = (m + 2) * (m + 2);
+    f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
+    f->sum = nn_winograd_weights_size(m, c->oc, c->ic);
+    f->slots = f->sum > LARGE_SUM ? TAPE_SLOTS / 2 : TAPE_SLOTS;
+    c->group = (GOOD_TILES + f->tiles - 1) / f->tiles;
+    c->slots = 1;
+    if (c->group > t->batch)
+        c->group = t->batch;
+    tape__want(t, &f->u, f->sum);
+    if (op->inputs[0].tensor->has_grad) {
+        tape__want(t, &f->u_back, nn_winograd_weights_size(m, c->ic, c->oc));
+        int back = nn_winograd_tiles(m, w->in[0], w->in[1]);
+        f->tiles = back > f->tiles ? back : f->tiles; /* for the scratch only */
+    }
+    int most = c->group * f->tiles;
+    want_at_least(&t->scratch_floats,
+                  nn_winograd_scratch(m, c->ic, most) + nn_winograd_scratch(m, c->oc, most));
+    want_at_least(&t->sum_floats, f->sum * (size_t)f->slots);
+    f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
+    return f;
+}
+
+static void transform(const struct nn_tape *t, const struct tape_winograd *f, int oc_blocks,
+                      int ic_blocks, float *w, float *u)
+{
+    struct nn_winograd_weights k = {f->m, oc_blocks, ic_blocks, w, u};
+    t->k->winograd_weights(&k, 0, oc_blocks);
+}
+
+void tape__winograd_prepare(const struct nn_tape *t, struct tape_op *op)
+{
+    const struct tape_conv *c = op->own;
+    transform(t, c->fast, c->out_blocks, c->in_blocks, c->packed, c->fast->u);
+    if (t->mode == NN_TRAIN && op->inputs[0].tensor->has_grad && op->y->has_grad)
+        transform(t, c->fast, c->in_blocks, c->out_blocks, c->flipped, c->fast->u_back);
+}
+
+/* Work by slots with a thread's scratch */
+
+struct slot_work {
+    struct nn_tape *tape;
+    struct tape_op *op;
+    void (*group)(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
+                  float *scratch);
+};
+
+static void run_slots(void *arg, int begin, int end, int thread)
+{
+    const struct slot_work *s = arg;
+    const struct tape_conv *c = s->op->own;
+    float *scratch = s->tape->scratch + (size_t)thread * s->tape->scratch_floats;
+    for (int slot = begin; slot < end; slot++) {
+        int from = s->tape->count * slot / c->fast->slots;
+        int to = s->tape->count * (slot + 1) / c->fast->slots;
+        for (int first = from; first < to; first += c->group)
+            s->group(s->tape, s->op, slot, first, to - first < c->group ? to : first + c->group,
+                     scratch);
+    }
+}
+
+/* All tiles of some images, a chunk that fits the cache at a time. x and y point at the first. */
+static void convolve(const struct nn_tape *t, struct nn_winograd w, int images, float *scratch)
+{
+    int all = images * nn_winograd_tiles(w.m, w.oh, w.ow);
+    int chunk = nn_winograd_chunk(w.m, w.ic, w.oc, all);
+    for (w.first = 0; w.first < all; w.first += chunk) {
+        w.tiles = all - w.first < chunk ? all - w.first : chunk;
+        w.v = scratch;
+        w.s = scratch + nn_winograd_scratch(w.m, w.ic, w.tiles);
+        t->k->winograd_in(&w, 0, nn_blocks(w.ic));
+        t->k->winograd_mul(&w, 0, (w.m + 2) * (w.m + 2), 0, nn_blocks(w.oc));
+        t->k->winograd_out(&w, 0, nn_blocks(w.oc));
+    }
+}
+
+static struct nn_winograd describe(const struct nn_tape *t, const struct tape_op *op, int first)
+{
+    const struct tape_conv *c = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    struct nn_winograd w = {.m = c->fast->m, .ic = c->ic, .oc = c->oc, .oh = y->h, .ow = y->w};
+    w.x = tape__conv_input(t, op, first);
+    w.u = c->fast->u;
+    w.bias = c->has_bias ? c->bias : NULL;
+    w.y = tape__image(y, first);
+    w.x_image = x->at.image;
+    w.x_plane = x->at.plane;
+    w.x_row = x->at.row;
+    w.y_image = y->at.image;
+    w.y_plane = y->at.plane;
+    w.y_row = y->at.row;
+    w.lo = op->lo;
+    w.hi = op->hi;
+    return w;
+}
+
+static void forward_group(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
+                          float *scratch)
+{
+    const struct tape_conv *c = op->own;
+    (void)slot;
+    for (int i = first; i < last; i++)
+        tape__begin_image(t, op, i);
+    convolve(t, describe(t, op, first), last - first, scratch);
+    for (int i = first; i < last && op->norm && t->mode == NN_TRAIN; i++)
+        tape__norm_sums(t, op->norm, i, 0, c->out_blocks);
+}
+
+void tape__winograd_forward(struct nn_tape *t, struct tape_op *op)
+{
+    const struct tape_conv *c = op->own;
+    struct slot_work s = {t, op, forward_group};
+    pool_for(t->pool, c->fast->slots, 1, run_slots, &s);
+}
+
+/* Adds the weight gradient of a group to its slot's sum. */
+static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
+                        int place, float *scratch)
+{
+    const struct tape_conv *c = op->own;
+    const struct tape_geometry *at = &op->y->grad_at;
+    struct nn_winograd w = describe(t, op, first);
+    w.y = tape__grad_image(op->y, place);
+    w.y_image = at->image;
+    w.y_plane = at->plane;
+    w.y_row = at->row;
+    w.u = t->sums + (size_t)slot * c->fast->sum;
+    w.tiles = (last - first) * c->fast->tiles;
+    w.v = scratch;
+    w.s = scratch + nn_winograd_scratch(w.m, w.ic, w.tiles);
+    t->k->winograd_in(&w, 0, c->in_blocks);
+    t->k->winograd_dy(&w, 0, c->out_blocks);
+    t->k->winograd_dw(&w, 0, c->fast->positions);
+}
+
+/* A convolution of dy with the flipped weights, added to what the gradient already holds. */
+static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int last, int place,
+                           float *scratch)
+{
+    const struct tape_conv *c = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
+    struct nn_winograd w = {.m = c->fast->m, .ic = c->oc, .oc = c->ic, .oh = x->h, .ow = x->w};
+    w.x = tape__conv_output_gradient_at(op, place);
+    w.u = c->fast->u_back;
+    w.y = tape__grad_image(x, first);
+    w.add = op->inputs[0].add ? w.y : NULL;
+    w.x_image = y->grad_at.image;
+    w.x_plane = y->grad_at.plane;
+    w.x_row = y->grad_at.row;
+    w.y_image = w.add_image = x->grad_at.image;
+    w.y_plane = w.add_plane = x->grad_at.plane;
+    w.y_row = w.add_row = x->grad_at.row;
+    w.lo = -INFINITY;
+    w.hi = INFINITY;
+    for (int i = first; i < last; i++)
+        tape__conv_begin_input_gradient(op, i);
+    convolve(t, w, last - first, scratch);
+    for (int i = first; i < last; i++)
+        tape__end_image(t, op, i);
+}
+
+static void backward_group(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
+                           float *scratch)
+{
+    const struct tape_conv *c = op->own;
+    int place = op->y->grad_images < t->batch ? slot * c->group : first;
+    for (int i = first; i < last; i++)
+        tape__conv_output_gradient(t, op, i, place + i - first);
+    if (tape__gradients(t, op, 1))
+        sum_weights(t, op, slot, first, last, place, scratch);
+    if (op->inputs[0].tensor->has_grad)
+        input_gradient(t, op, first, last, place, scratch);
+}
+
+/* Adds the slots of one output block in order and takes them back to the weights. */
+static void finish_weights(struct nn_tape *t, struct tape_op *op, int block)
+{
+    const struct tape_conv *c = op->own;
+    const struct tape_winograd *f = c->fast;
+    size_t row = (size_t)c->in_blocks * 256, step = row * (size_t)c->out_blocks;
+    for (int s = 1; s < f->slots; s++)
+        for (int p = 0; p < f->positions; p++) {
+            size_t at = (size_t)p * step + (size_t)block * row;
+            t->k->axpby(1, t->sums + (size_t)s * f->sum + at, 1, t->sums + at, row);
+        }
+    memset(c->dw + (size_t)block * row * 9, 0, row * 9 * sizeof *c->dw);
+    struct nn_winograd_weights k = {f->m, c->out_blocks, c->in_blocks, c->dw, t->sums};
+    t->k->winograd_weights_back(&k, block, block + 1);
+}
+
+static void clear_sums(struct nn_tape *t, struct tape_op *op, int slot)
+{
+    const struct tape_conv *c = op->own;
+    memset(t->sums + (size_t)slot * c->fast->sum, 0, c->fast->sum * sizeof *t->sums);
+}
+
+void tape__winograd_backward(struct nn_tape *t, struct tape_op *op)
+{
+    const struct tape_conv *c = op->own;
+    struct slot_work s = {t, op, backward_group};
+    bool trained = tape__gradients(t, op, 1) != NULL;
+    if (trained)
+        tape__each(t, op, c->fast->slots, clear_sums);
+    pool_for(t->pool, c->fast->slots, 1, run_slots, &s);
+    if (trained)
+        tape__each(t, op, c->out_blocks, finish_weights);
+}
