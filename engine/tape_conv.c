@@ -66,8 +66,8 @@ static void plan_memory(struct nn_tape *t, struct tape_op *op, struct tape_conv 
     c->slots = c->size > SMALL_WEIGHTS ? 1 : TAPE_SLOTS;
     c->group = 1 + GOOD_PIXELS / (op->y->h * op->y->w);
     c->fast = tape__winograd_plan(t, op);
-    if (op->norm && (c->slots > 1 || c->fast))
-        op->y->grad_images = TAPE_SLOTS * c->group;
+    if (op->norm && c->group < t->batch && (c->slots > 1 || c->fast))
+        op->y->grad_images = TAPE_SLOTS * c->group < t->batch ? TAPE_SLOTS * c->group : t->batch;
     tape__want(t, &c->packed, c->size);
     tape__want(t, &c->dw, c->size * (size_t)c->slots);
     tape__want(t, &c->bias, (size_t)c->out_blocks * 16);
@@ -432,7 +432,7 @@ static void backward_slot(struct nn_tape *t, struct tape_op *op, int slot)
     memset(c->dw + (size_t)slot * c->size, 0, c->size * sizeof *c->dw);
     for (int first = begin; first < end; first += c->group) {
         int last = end - first < c->group ? end : first + c->group;
-        int place = op->norm ? slot * c->group : first;
+        int place = op->y->grad_images < t->batch ? slot * c->group : first;
         for (int i = first; i < last; i++)
             tape__conv_output_gradient(t, op, i, place + i - first);
         if (tape__gradients(t, op, 1))

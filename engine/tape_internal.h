@@ -111,8 +111,9 @@ struct nn_tape {
     size_t memory_floats, grad_floats;
     float *gemm_a, *gemm_b; /* packed matrices of the dense layer that is running */
     size_t gemm_a_floats, gemm_b_floats;
-    float *scratch, *sums; /* of the Winograd convolution that is running: by thread, by slot */
-    size_t scratch_floats, sum_floats;
+    /* Of the Winograd convolution that is running: by thread, by slot, of the batch. */
+    float *scratch, *sums, *large_scratch;
+    size_t scratch_floats, sum_floats, large_scratch_floats;
 };
 
 struct tape_output {

@@ -458,6 +458,7 @@ static int plan(struct nn_tape *t, struct err *err)
     tape__want(t, &t->gemm_b, t->gemm_b_floats);
     tape__want(t, &t->scratch, t->scratch_floats * (size_t)pool_size(t->pool));
     tape__want(t, &t->sums, t->sum_floats);
+    tape__want(t, &t->large_scratch, t->large_scratch_floats);
     place_gradients(t);
     if ((code = take_memory(t, err)) < 0)
         return code;

@@ -1,8 +1,10 @@
 /* 3 x 3 convolutions of stride 1 in a tape by Winograd's method (kernels.h, struct nn_winograd).
  *
- * DESIGN. Work goes by slots of images, in groups that stay in the cache. The weight gradient is
- * summed in the transformed domain, one sum a slot in memory that all layers share, and comes back
- * when the slots have been added in order. Scratch belongs to threads; it holds nothing over. */
+ * DESIGN. Layers with small weights work by slots of images, in groups that stay in the cache: the
+ * weight gradient is summed in the transformed domain, one sum a slot in memory that all layers
+ * share, and comes back when the slots have been added in order; scratch belongs to threads.
+ * Large weights would be read again for every group. Those layers transform the whole batch into
+ * one scratch and then take position by position, whose weights fit the cache. */
 #include <math.h>
 #include <string.h>
 
@@ -11,11 +13,11 @@
 #include "tape_norm.h"
 
 enum { GOOD_TILES = 96 };     /* a weight gradient wants at least so many at a time */
-enum { LARGE_SUM = 1 << 20 }; /* floats of a slot's sum above which there are half as many slots */
+enum { LARGE_SUM = 1 << 20 }; /* transformed weights in floats that the caches do not hold */
 
 struct tape_winograd {
     int m, positions, tiles; /* tiles of one image */
-    int slots;
+    bool large;
     float *u, *u_back; /* transformed weights: forward, of the input gradient */
     size_t sum;        /* floats of a weight gradient's sum */
 };
@@ -50,22 +52,22 @@ struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
     f->positions = (m + 2) * (m + 2);
     f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
     f->sum = nn_winograd_weights_size(m, c->oc, c->ic);
-    f->slots = f->sum > LARGE_SUM ? TAPE_SLOTS / 2 : TAPE_SLOTS;
+    f->large = f->sum > LARGE_SUM;
     c->group = (GOOD_TILES + f->tiles - 1) / f->tiles;
     c->slots = 1;
-    if (c->group > t->batch)
+    if (f->large || c->group > t->batch)
         c->group = t->batch;
     tape__want(t, &f->u, f->sum);
+    int most = f->tiles;
     if (op->inputs[0].tensor->has_grad) {
         tape__want(t, &f->u_back, nn_winograd_weights_size(m, c->ic, c->oc));
         int back = nn_winograd_tiles(m, w->in[0], w->in[1]);
-        f->tiles = back > f->tiles ? back : f->tiles; /* for the scratch only */
+        most = back > most ? back : most;
     }
-    int most = c->group * f->tiles;
-    want_at_least(&t->scratch_floats,
+    most *= c->group;
+    want_at_least(f->large ? &t->large_scratch_floats : &t->scratch_floats,
                   nn_winograd_scratch(m, c->ic, most) + nn_winograd_scratch(m, c->oc, most));
-    want_at_least(&t->sum_floats, f->sum * (size_t)f->slots);
-    f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
+    want_at_least(&t->sum_floats, f->large ? f->sum : f->sum * TAPE_SLOTS);
     return f;
 }
 
@@ -99,8 +101,8 @@ static void run_slots(void *arg, int begin, int end, int thread)
     const struct tape_conv *c = s->op->own;
     float *scratch = s->tape->scratch + (size_t)thread * s->tape->scratch_floats;
     for (int slot = begin; slot < end; slot++) {
-        int from = s->tape->count * slot / c->fast->slots;
-        int to = s->tape->count * (slot + 1) / c->fast->slots;
+        int from, to;
+        tape__slot(s->tape, slot, &from, &to);
         for (int first = from; first < to; first += c->group)
             s->group(s->tape, s->op, slot, first, to - first < c->group ? to : first + c->group,
                      scratch);
@@ -154,16 +156,9 @@ static void forward_group(struct nn_tape *t, struct tape_op *op, int slot, int f
         tape__norm_sums(t, op->norm, i, 0, c->out_blocks);
 }
 
-void tape__winograd_forward(struct nn_tape *t, struct tape_op *op)
-{
-    const struct tape_conv *c = op->own;
-    struct slot_work s = {t, op, forward_group};
-    pool_for(t->pool, c->fast->slots, 1, run_slots, &s);
-}
-
-/* Adds the weight gradient of a group to its slot's sum. */
-static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
-                        int place, float *scratch)
+/* What the weight gradient of some images reads; dy stands in y. */
+static struct nn_winograd describe_dw(struct nn_tape *t, const struct tape_op *op, int first,
+                                      int last, int place, int slot, float *scratch)
 {
     const struct tape_conv *c = op->own;
     const struct tape_geometry *at = &op->y->grad_at;
@@ -176,14 +171,21 @@ static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int fir
     w.tiles = (last - first) * c->fast->tiles;
     w.v = scratch;
     w.s = scratch + nn_winograd_scratch(w.m, w.ic, w.tiles);
+    return w;
+}
+
+static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
+                        int place, float *scratch)
+{
+    const struct tape_conv *c = op->own;
+    struct nn_winograd w = describe_dw(t, op, first, last, place, slot, scratch);
     t->k->winograd_in(&w, 0, c->in_blocks);
     t->k->winograd_dy(&w, 0, c->out_blocks);
     t->k->winograd_dw(&w, 0, c->fast->positions);
 }
 
-/* A convolution of dy with the flipped weights, added to what the gradient already holds. */
-static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int last, int place,
-                           float *scratch)
+/* The input gradient is a convolution of dy with the flipped weights, added to what is there. */
+static struct nn_winograd describe_dx(const struct tape_op *op, int first, int place)
 {
     const struct tape_conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
@@ -200,9 +202,15 @@ static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int
     w.y_row = w.add_row = x->grad_at.row;
     w.lo = -INFINITY;
     w.hi = INFINITY;
+    return w;
+}
+
+static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int last, int place,
+                           float *scratch)
+{
     for (int i = first; i < last; i++)
         tape__conv_begin_input_gradient(op, i);
-    convolve(t, w, last - first, scratch);
+    convolve(t, describe_dx(op, first, place), last - first, scratch);
     for (int i = first; i < last; i++)
         tape__end_image(t, op, i);
 }
@@ -226,7 +234,7 @@ static void finish_weights(struct nn_tape *t, struct tape_op *op, int block)
     const struct tape_conv *c = op->own;
     const struct tape_winograd *f = c->fast;
     size_t row = (size_t)c->in_blocks * 256, step = row * (size_t)c->out_blocks;
-    for (int s = 1; s < f->slots; s++)
+    for (int s = 1; s < TAPE_SLOTS && !f->large; s++)
         for (int p = 0; p < f->positions; p++) {
             size_t at = (size_t)p * step + (size_t)block * row;
             t->k->axpby(1, t->sums + (size_t)s * f->sum + at, 1, t->sums + at, row);
@@ -236,10 +244,119 @@ static void finish_weights(struct nn_tape *t, struct tape_op *op, int block)
     t->k->winograd_weights_back(&k, block, block + 1);
 }
 
-static void clear_sums(struct nn_tape *t, struct tape_op *op, int slot)
+static void clear_sum(struct nn_tape *t, struct tape_op *op, int slot)
 {
     const struct tape_conv *c = op->own;
     memset(t->sums + (size_t)slot * c->fast->sum, 0, c->fast->sum * sizeof *t->sums);
+}
+
+/* Large weights: the whole batch, by blocks and positions */
+
+struct batch_work {
+    struct nn_tape *tape;
+    struct nn_winograd w;
+};
+
+static void batch_in(void *arg, int begin, int end, int thread)
+{
+    const struct batch_work *b = arg;
+    (void)thread;
+    b->tape->k->winograd_in(&b->w, begin, end);
+}
+
+static void batch_mul(void *arg, int begin, int end, int thread)
+{
+    const struct batch_work *b = arg;
+    (void)thread;
+    b->tape->k->winograd_mul(&b->w, begin, end, 0, nn_blocks(b->w.oc));
+}
+
+static void batch_out(void *arg, int begin, int end, int thread)
+{
+    const struct batch_work *b = arg;
+    (void)thread;
+    b->tape->k->winograd_out(&b->w, begin, end);
+}
+
+static void batch_dy(void *arg, int begin, int end, int thread)
+{
+    const struct batch_work *b = arg;
+    (void)thread;
+    b->tape->k->winograd_dy(&b->w, begin, end);
+}
+
+static void batch_dw(void *arg, int begin, int end, int thread)
+{
+    const struct batch_work *b = arg;
+    (void)thread;
+    size_t step =
+        nn_winograd_weights_size(b->w.m, b->w.oc, b->w.ic) / (size_t)((b->w.m + 2) * (b->w.m + 2));
+    memset(b->w.u + (size_t)begin * step, 0, (size_t)(end - begin) * step * sizeof *b->w.u);
+    b->tape->k->winograd_dw(&b->w, begin, end);
+}
+
+static void convolve_batch(struct nn_tape *t, struct nn_winograd w)
+{
+    w.tiles = t->count * nn_winograd_tiles(w.m, w.oh, w.ow);
+    w.v = t->large_scratch;
+    w.s = w.v + nn_winograd_scratch(w.m, w.ic, w.tiles);
+    struct batch_work b = {t, w};
+    pool_for(t->pool, nn_blocks(w.ic), 1, batch_in, &b);
+    pool_for(t->pool, (w.m + 2) * (w.m + 2), 1, batch_mul, &b);
+    pool_for(t->pool, nn_blocks(w.oc), 1, batch_out, &b);
+}
+
+static void sum_weights_batch(struct nn_tape *t, struct tape_op *op)
+{
+    const struct tape_conv *c = op->own;
+    struct batch_work b = {t, describe_dw(t, op, 0, t->count, 0, 0, t->large_scratch)};
+    pool_for(t->pool, c->in_blocks, 1, batch_in, &b);
+    pool_for(t->pool, c->out_blocks, 1, batch_dy, &b);
+    pool_for(t->pool, c->fast->positions, 1, batch_dw, &b);
+    tape__each(t, op, c->out_blocks, finish_weights);
+}
+
+static void norm_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    tape__norm_sums(t, op->norm, image, 0, op->y->blocks);
+}
+
+static void output_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
+{
+    tape__conv_output_gradient(t, op, image, image);
+    if (op->inputs[0].tensor->has_grad)
+        tape__conv_begin_input_gradient(op, image);
+}
+
+static void forward_large(struct nn_tape *t, struct tape_op *op)
+{
+    tape__each_image(t, op, tape__begin_image);
+    convolve_batch(t, describe(t, op, 0));
+    if (op->norm && t->mode == NN_TRAIN)
+        tape__each_image(t, op, norm_image);
+}
+
+static void backward_large(struct nn_tape *t, struct tape_op *op)
+{
+    tape__each_image(t, op, output_gradient_image);
+    if (tape__gradients(t, op, 1))
+        sum_weights_batch(t, op);
+    if (!op->inputs[0].tensor->has_grad)
+        return;
+    convolve_batch(t, describe_dx(op, 0, 0));
+    tape__each_image(t, op, tape__end_image);
+}
+
+/* Both ways */
+
+void tape__winograd_forward(struct nn_tape *t, struct tape_op *op)
+{
+    const struct tape_conv *c = op->own;
+    struct slot_work s = {t, op, forward_group};
+    if (c->fast->large)
+        forward_large(t, op);
+    else
+        pool_for(t->pool, TAPE_SLOTS, 1, run_slots, &s);
 }
 
 void tape__winograd_backward(struct nn_tape *t, struct tape_op *op)
@@ -247,9 +364,13 @@ void tape__winograd_backward(struct nn_tape *t, struct tape_op *op)
     const struct tape_conv *c = op->own;
     struct slot_work s = {t, op, backward_group};
     bool trained = tape__gradients(t, op, 1) != NULL;
+    if (c->fast->large) {
+        backward_large(t, op);
+        return;
+    }
     if (trained)
-        tape__each(t, op, c->fast->slots, clear_sums);
-    pool_for(t->pool, c->fast->slots, 1, run_slots, &s);
+        tape__each(t, op, TAPE_SLOTS, clear_sum);
+    pool_for(t->pool, TAPE_SLOTS, 1, run_slots, &s);
     if (trained)
         tape__each(t, op, c->out_blocks, finish_weights);
 }

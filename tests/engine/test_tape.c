@@ -382,6 +382,58 @@ static void test_golden_xception38(void **state)
     nn_graph_destroy(g);
 }
 
+/* Large layers take another way: against plain loops. */
+
+enum { SIDE = 5, WIDE_IN = 176, WIDE_OUT = 192 };
+
+static void plain_conv(const float *x, const float *w, int in, int out, int k, float *y)
+{
+    for (int o = 0; o < out; o++)
+        for (int r = 0; r < SIDE; r++)
+            for (int c = 0; c < SIDE; c++) {
+                double sum = 0;
+                for (int i = 0; i < in; i++)
+                    for (int a = 0; a < k; a++)
+                        for (int b = 0; b < k; b++) {
+                            int row = r + a - k / 2, col = c + b - k / 2;
+                            if (row >= 0 && row < SIDE && col >= 0 && col < SIDE)
+                                sum += (double)w[((o * in + i) * k + a) * k + b] *
+                                       x[(i * SIDE + row) * SIDE + col];
+                        }
+                y[(o * SIDE + r) * SIDE + c] = (float)sum;
+            }
+}
+
+static struct nn_graph *wide_graph(bool dense)
+{
+    struct nn_graph *g = nn_graph_create("wide", 2);
+    nn_value x = conv(g, nn_input(g, "input", 3, SIDE, SIDE), WIDE_IN, 1, 0);
+    x = nn_flatten(g, conv(g, x, WIDE_OUT, 3, 1));
+    nn_graph_output(g, dense ? nn_dense(g, x, 4) : x, "logits");
+    assert_int_equal(nn_graph_finish(g, NULL), 0);
+    return g;
+}
+
+static void test_large_layer(void **state)
+{
+    (void)state;
+    enum { PIXELS = SIDE * SIDE };
+    struct nn_graph *g = wide_graph(false);
+    struct nn_tape *t = tape_of(g, 3, NULL);
+    static float middle[WIDE_IN * PIXELS], want[WIDE_OUT * PIXELS];
+    fill_input(t, 3 * 3 * PIXELS);
+    nn_tape_forward(t, 3, NN_EVAL, 0);
+    for (int i = 0; i < 3; i++) {
+        const float *w = nn_tape_weights(t);
+        plain_conv(nn_tape_input(t) + i * 3 * PIXELS, w, 3, WIDE_IN, 1, middle);
+        plain_conv(middle, w + 3 * WIDE_IN, WIDE_IN, WIDE_OUT, 3, want);
+        expect("large layer", "output", want, nn_tape_output(t, 0) + i * WIDE_OUT * PIXELS,
+               WIDE_OUT * PIXELS, 2e-5);
+    }
+    nn_tape_destroy(t);
+    nn_graph_destroy(g);
+}
+
 /* Finite differences */
 
 static double loss_at(struct nn_tape *t, const struct nn_target *targets)
@@ -439,6 +491,20 @@ static void check_differences(const char *name, struct nn_tape *t, const struct 
         check_span(name, t, targets, &s[i], gradient, weights);
     free(gradient);
     free(weights);
+}
+
+static void test_finite_differences_of_large_layer(void **state)
+{
+    (void)state;
+    struct nn_graph *g = wide_graph(true);
+    struct nn_tape *t = tape_of(g, IMAGES, NULL);
+    struct targets s;
+    set_targets(&s, NULL, IMAGES, 4);
+    fill_weights(g, t);
+    fill_input(t, IMAGES * 3 * SIDE * SIDE);
+    check_differences("large layer", t, s.of);
+    nn_tape_destroy(t);
+    nn_graph_destroy(g);
 }
 
 static void test_finite_differences(void **state)
@@ -615,7 +681,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_golden_xception38),
+        cmocka_unit_test(test_large_layer),
         cmocka_unit_test(test_finite_differences),
+        cmocka_unit_test(test_finite_differences_of_large_layer),
         cmocka_unit_test(test_threads_give_equal_bits),
         cmocka_unit_test(test_dropout_follows_the_step),
         cmocka_unit_test(test_learns_eight_images),
