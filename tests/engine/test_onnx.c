@@ -187,6 +187,23 @@ static void test_supports(void **state)
     assert_false(nn_onnx_supports("Loop"));
 }
 
+/* The operators of the table stand in the README, in quotes of code. */
+static void test_readme_lists_every_operator(void **state)
+{
+    (void)state;
+    char *text;
+    size_t len;
+    assert_int_equal(
+        path_read(MOODREEL_SOURCE_DIR "/engine/README.md", (void **)&text, &len, 1 << 20, NULL), 0);
+    for (int op = 0; op < NN_OP_COUNT; op++) {
+        char quoted[64];
+        snprintf(quoted, sizeof quoted, "`%s`", nn__op_info(op)->name);
+        if (!strstr(text, quoted))
+            fail_msg("engine/README.md does not list %s", quoted);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_missing_file_is_named),
         cmocka_unit_test(test_errors_name_node_and_operator),
         cmocka_unit_test(test_supports),
+        cmocka_unit_test(test_readme_lists_every_operator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
