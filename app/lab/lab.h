@@ -29,7 +29,7 @@ struct lab_values {
     int split; /* enum nn_split */
     /* network */
     const char *net, *init, *freeze;
-    double width, mean, std, margin;
+    double width, mean, std;
     /* training */
     int epochs, batch, patience, threads, seed;
     int optimizer; /* enum nn_optim_kind */

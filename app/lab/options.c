@@ -62,9 +62,6 @@ static const struct option_spec specs[] = {
            "Do not train what this value of the network depends on."),
     NUMBER(net, "mean", mean, 0, 1, "0.5", ALL_TRAINING, "Input is (pixel / 255 - mean) / std."),
     NUMBER(net, "std", std, 0.01, 1, "0.25", ALL_TRAINING, "See --mean."),
-    NUMBER(net, "margin", margin, -0.4, 1, "0", ALL_TRAINING,
-           "Share of a detected face's side to add around it, stored with the model: how the "
-           "pictures of the data were cut."),
 
     INTEGER(training, "epochs", epochs, 1, 10000, "60", ALL_TRAINING, "Passes over the data."),
     INTEGER(training, "batch", batch, 1, 4096, "64", ALL_TRAINING | MODELS | BENCH,

@@ -66,7 +66,6 @@ static int set_preprocess(struct training *t, const struct lab_values *v, struct
     t->pre.channels = (int)in->dims[1];
     t->pre.mean = (float)v->mean;
     t->pre.std = (float)v->std;
-    t->pre.margin = (float)v->margin;
     preprocess_to_graph(&t->pre, t->graph);
     if (nn_graph_output_count(t->graph) > 1)
         nn_graph_set_meta(t->graph, "ferplus_labels", FERPLUS_LABELS);
