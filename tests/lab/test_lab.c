@@ -18,6 +18,8 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "nn/onnx.h"
+#include "nn/tape.h"
 
 enum { SIDE = 48, CLASSES = 7, ARGS_MAX = 24 };
 
@@ -252,13 +254,16 @@ static void test_same_seed_same_model_whatever_the_threads(void **state)
     str_free(&out);
 }
 
+/* A model of two epochs, trained when it is first asked for. */
 static const char *trained_model(void)
 {
-    const char *folder = in(dir, "model");
+    const char *folder = in(dir, "model"), *model = in(folder, "model.onnx");
     struct str out = {0};
+    if (access(model, F_OK) == 0)
+        return model;
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "2", "--out", folder), 0, &out);
     str_free(&out);
-    return in(dir, "model/model.onnx");
+    return model;
 }
 
 static void test_evaluate_adds_up(void **state)
@@ -299,6 +304,103 @@ static void test_evaluate_adds_up(void **state)
         assert_true(b.len > 50);
         free(b.data);
     }
+    str_free(&out);
+}
+
+/* The numbers of one tensor of a model file; free() them. */
+static float *read_tensor(const char *model, const char *name, size_t *count)
+{
+    struct nn_graph *g;
+    struct nn_tape *t;
+    struct err err = {0};
+    float *copy = NULL;
+    int n;
+    if (nn_onnx_load(&g, model, &err) < 0 || nn_tape_create(&t, g, 1, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+    const struct nn_tape_span *spans = nn_tape_spans(t, &n);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(spans[i].name, name) != 0)
+            continue;
+        *count = spans[i].count;
+        copy = malloc(*count * sizeof *copy);
+        assert_non_null(copy);
+        memcpy(copy, nn_tape_weights(t) + spans[i].offset, *count * sizeof *copy);
+    }
+    nn_tape_destroy(t);
+    nn_graph_destroy(g);
+    assert_non_null(copy);
+    return copy;
+}
+
+static bool same_tensor(const char *a, const char *b, const char *name)
+{
+    size_t n = 0, m = 0;
+    float *x = read_tensor(a, name, &n), *y = read_tensor(b, name, &m);
+    bool same = n == m && memcmp(x, y, n * sizeof *x) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+static void test_transfer_keeps_what_is_frozen(void **state)
+{
+    (void)state;
+    const char *base = trained_model(), *folder = in(dir, "transfer");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--init", base, "--freeze",
+               "v72", "--out", folder),
+           0, &out);
+    const char *model = in(folder, "model.onnx");
+    assert_true(same_tensor(base, model, "Conv_0.weight"));
+    assert_true(same_tensor(base, model, "Conv_24.weight"));
+    assert_false(same_tensor(base, model, "Conv_28.weight"));
+    assert_false(same_tensor(base, model, "Conv_50.weight"));
+    str_free(&out);
+}
+
+static void test_a_teacher_changes_what_is_learnt(void **state)
+{
+    (void)state;
+    const char *teacher = trained_model();
+    const char *with = in(dir, "taught"), *without = in(dir, "untaught");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--teacher", teacher,
+               "--out", with),
+           0, &out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", without), 0, &out);
+    assert_false(same_tensor(in(with, "model.onnx"), in(without, "model.onnx"), "Conv_50.weight"));
+    str_free(&out);
+}
+
+static void test_votes_train_the_second_head(void **state)
+{
+    (void)state;
+    const char *votes = in(dir, "votes.csv"), *folder = in(dir, "heads");
+    struct str s = {0}, out = {0};
+    str_addf(&s, "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,"
+                 "unknown,NF\n");
+    for (int i = 0; i < 4 * CLASSES + 4 * CLASSES + 1; i++)
+        str_addf(&s, "x,y,%s\n", i % 2 == 0 ? "9,1,0,0,0,0,0,0,0,0" : "0,8,0,0,0,0,0,0,2,0");
+    testing_write(votes, s.s, s.len);
+    expect(RUN(&out, "train", "--net", "moodreel-fast", "--data", faces, "--votes", votes,
+               "--epochs", "1", "--batch", "8", "--out", folder),
+           0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "evaluate", in(folder, "model.onnx"), "--data", faces, "--votes", votes,
+               "--json"),
+           0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    json_t *ferplus = json_object_get(report, "ferplus");
+    assert_int_equal(json_integer_value(json_object_get(ferplus, "count")), 2 * CLASSES + 1);
+    assert_true(json_is_real(json_object_get(report, "both_heads_accuracy")));
+    json_decref(report);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--net", "moodreel-fast", "--data", faces, "--batch", "8", "--out",
+               in(dir, "voteless")),
+           1, &out);
+    assert_non_null(strstr(out.s, "the data no votes"));
+    str_free(&s);
     str_free(&out);
 }
 
@@ -499,6 +601,9 @@ int main(void)
         cmocka_unit_test(test_killed_and_resumed_equals_uninterrupted),
         cmocka_unit_test(test_same_seed_same_model_whatever_the_threads),
         cmocka_unit_test(test_evaluate_adds_up),
+        cmocka_unit_test(test_transfer_keeps_what_is_frozen),
+        cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
+        cmocka_unit_test(test_votes_train_the_second_head),
         cmocka_unit_test(test_learning_reaches_the_pattern),
         cmocka_unit_test(test_nan_keeps_the_best_model),
         cmocka_unit_test(test_full_disk_loses_nothing),
