@@ -26,6 +26,7 @@ static const struct {
     [IMPORT_MOVIELENS] = {"movielens", import_movielens},
     [IMPORT_MOVIES] = {"movies", import_movies},
     [IMPORT_SONGS] = {"songs", import_songs},
+    [IMPORT_REVIEWS] = {"reviews", import_reviews},
     [IMPORT_STARTER] = {"starter", import_starter},
 };
 
@@ -37,7 +38,7 @@ const char *import_kind_name(enum import_kind kind)
 bool import_kind_parse(const char *name, enum import_kind *out)
 {
     for (int i = 0; i < IMPORT_KIND_COUNT; i++)
-        if (kinds[i].run != NULL && strcasecmp(name, kinds[i].name) == 0) {
+        if (strcasecmp(name, kinds[i].name) == 0) {
             *out = (enum import_kind)i;
             return true;
         }

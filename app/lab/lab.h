@@ -18,6 +18,8 @@ enum lab_command {
     LAB_EXPORT,
     LAB_BENCH,
     LAB_BASELINE,
+    LAB_RANKING,
+    LAB_SENTIMENT,
     LAB_COMMAND_COUNT
 };
 
@@ -55,7 +57,7 @@ extern const struct option_set lab_options;
 extern const struct command lab_commands[LAB_COMMAND_COUNT];
 
 command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export,
-    lab_bench, lab_baseline;
+    lab_bench, lab_baseline, lab_ranking, lab_sentiment;
 
 /* `models show FILE`: nodes, shapes, kernels, memory; with --profile the time of each step. */
 int lab_show(const struct lab_values *v, const char *model, int batch, struct err *err);

@@ -172,4 +172,8 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
     [LAB_BASELINE] = {"baseline", NULL,
                       "Train and measure what came before networks: a linear SVM on HOG",
                       lab_baseline, BASELINE, NULL},
+    [LAB_RANKING] = {"ranking", "FOLDER", "Measure how titles are ranked, against known viewings",
+                     lab_ranking, 0, NULL},
+    [LAB_SENTIMENT] = {"sentiment", "FOLDER", "Train and measure the model that reads reviews",
+                       lab_sentiment, 0, NULL},
 };
