@@ -217,6 +217,14 @@ static int store_outputs(struct nn__compiler *c, const struct nn_node *n, const 
     return 0;
 }
 
+static bool all_empty(const struct nn__compiler *t, const struct nn_node *n)
+{
+    int64_t count = 0;
+    for (int i = 0; i < n->output_count; i++)
+        count += nn__shape_elements(nn__shape_of(t, n->outputs[i]), 1);
+    return count == 0;
+}
+
 static int fold_with(struct nn__compiler *c, struct nn__compiler *t, const struct nn_node *n,
                      struct nn__job *j, float **at, struct err *err)
 {
@@ -224,8 +232,11 @@ static int fold_with(struct nn__compiler *c, struct nn__compiler *t, const struc
     int code = load_inputs(t, n, j, at, err);
     if (code == 0)
         code = make_outputs(t, n, j, at, err);
-    if (code == 0)
-        code = nn__exec_info(n->op)->plain(t, j, &s, err);
+    if (code < 0)
+        return code;
+    if (all_empty(t, n))
+        return store_outputs(c, n, j, at, err);
+    code = nn__exec_info(n->op)->plain(t, j, &s, err);
     if (code < 0)
         return code;
     float *scratch = nn__plan_floats(t->plan, (int64_t)t->plan->scratch, err);

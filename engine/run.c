@@ -95,6 +95,15 @@ static int check_size(const struct nn__compiler *c, const struct nn__job *j, str
     return 0;
 }
 
+/* No step is made for empty results: their other dimensions may be anything. */
+static bool is_empty(const struct nn__compiler *c, const struct nn__job *j)
+{
+    size_t floats = 0;
+    for (int i = 0; i < j->out_count; i++)
+        floats += nn__place_floats(nn__place(c, j->out[i]));
+    return floats == 0;
+}
+
 static int prepare_job(struct nn__compiler *c, const struct nn__job *j, struct err *err)
 {
     struct nn_plan *p = c->plan;
@@ -110,8 +119,9 @@ static int prepare_job(struct nn__compiler *c, const struct nn__job *j, struct e
     if (!prepare)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "inference does not implement it");
     int code = check_size(c, j, err);
-    if (code == 0)
-        code = prepare(c, j, &s, err);
+    if (code < 0 || is_empty(c, j))
+        return code;
+    code = prepare(c, j, &s, err);
     if (code < 0)
         return code;
     p->steps = mem_grow(p->steps, &p->step_cap, p->step_count + 1, sizeof *p->steps);
