@@ -22,13 +22,29 @@ struct window_call {
     float *y;
 };
 
-/* Calls `tap` for the pixels under the window at (row, col) that lie inside the image. */
+/* The taps of one axis whose pixel lies inside the image: [first, end), from input index `base`. */
+struct span {
+    int base, first, end;
+};
+
+static struct span inside(const struct nn_window *w, int axis, int out)
+{
+    int step = w->dilation[axis];
+    struct span s = {.base = out * w->stride[axis] - w->pad[axis], .end = w->kernel[axis]};
+    if (s.base < 0)
+        s.first = (-s.base + step - 1) / step;
+    int last = w->in[axis] - s.base <= 0 ? 0 : (w->in[axis] - s.base + step - 1) / step;
+    s.end = last < s.end ? last : s.end;
+    return s;
+}
+
+/* The pixels under the window at (row, col) that lie inside the image, as (in_row, in_col). */
 #define FOR_TAPS(w, row, col, in_row, in_col)                                                      \
-    for (int kh = 0, in_row; kh < (w)->kernel[0]; kh++)                                            \
-        for (int kw = 0, in_col; kw < (w)->kernel[1]; kw++)                                        \
-            if (in_row = (row) * (w)->stride[0] + kh * (w)->dilation[0] - (w)->pad[0],             \
-                in_col = (col) * (w)->stride[1] + kw * (w)->dilation[1] - (w)->pad[1],             \
-                in_row >= 0 && in_row < (w)->in[0] && in_col >= 0 && in_col < (w)->in[1])
+    const struct span down = inside(w, 0, row), across = inside(w, 1, col);                        \
+    for (int kh = down.first, in_row = down.base + kh * (w)->dilation[0]; kh < down.end;           \
+         kh++, in_row += (w)->dilation[0])                                                         \
+        for (int kw = across.first, in_col = across.base + kw * (w)->dilation[1];                  \
+             kw < across.end; kw++, in_col += (w)->dilation[1])
 
 static float convolve(const struct window *c, const float *image, int64_t oc, int row, int col)
 {
