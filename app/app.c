@@ -38,7 +38,7 @@ enum { LATENCIES_MAX = 256, INPUTS_A_TURN = 64 };
 #define FRAME_US (SECOND / 60) /* nothing is drawn more often */
 #define SLOW_FRAME_US (SECOND / 5)
 #define STILL_GIVE_UP_US (2 * SECOND)
-#define FRESH_US SECOND /* live faces this old still stand for a late reading */
+#define FRESH_US (2 * SECOND) /* live faces this old still stand in for a late reading */
 
 struct app {
     const struct app_options *o;

@@ -14,7 +14,7 @@ struct session_params session_defaults(bool kiosk)
         .leave_us = SECOND,
         .countdown_us = 3 * SECOND,
         .results_us = 30 * SECOND,
-        .still_us = SECOND / 4,
+        .still_us = SECOND / 5,
         .note_us = 5 * SECOND,
     };
 }
