@@ -112,8 +112,8 @@ static bool is_flat(const struct conv *v, const struct nn_window *w)
            (v->add.width == 0 || v->add.row == v->add.width);
 }
 
-/* A piece is what keeps threads evenly busy: some microseconds of a few blocks. The large weights of
- * 1 x 1 kernels are different: as many blocks as the second-level cache holds pass over the few
+/* A piece is what keeps threads evenly busy: some microseconds of a few blocks. The large weights
+ * of 1 x 1 kernels are different: as many blocks as the second-level cache holds pass over the few
  * rows that the first one holds, then over the next rows. */
 static void choose_pieces(struct conv *v, int taps)
 {

@@ -231,7 +231,8 @@ static void map_depth_to_space(struct nn__compiler *c, const struct nn_node *n, 
     int64_t channels = x->dims[1] / (b * b), plane = h * w;
     bool crd = !strcmp(nn__attr_string(n, "mode", "DCR"), "CRD");
     int64_t dims[] = {x->dims[0], channels, h, b, w, b};
-    int64_t dcr_stride[] = {x->dims[1] * plane, plane, w, b * channels * plane, 1, channels * plane};
+    int64_t dcr_stride[] = {x->dims[1] * plane, plane, w, b * channels * plane, 1,
+                            channels * plane};
     int64_t crd_stride[] = {x->dims[1] * plane, b * b * plane, w, b * plane, 1, plane};
     map_init(c, m, 6, dims, crd ? crd_stride : dcr_stride);
 }

@@ -201,7 +201,8 @@ static void run_affine_planes(void *arg, int begin, int end, int thread)
         size_t image = (size_t)(i / a->x.planes), plane = (size_t)(i % a->x.planes);
         const float *x = c->x + a->x.start + image * a->x.image + plane * a->x.plane;
         float *y = c->y + a->y.start + image * a->y.image + plane * a->y.plane;
-        const float *scale = a->scale + plane * a->per_plane, *shift = a->shift + plane * a->per_plane;
+        const float *scale = a->scale + plane * a->per_plane;
+        const float *shift = a->shift + plane * a->per_plane;
         for (int r = 0; r < a->x.rows; r++)
             for (size_t k = 0; k < a->x.width; k++) {
                 size_t lane = k & (size_t)(a->per_plane - 1);

@@ -92,7 +92,8 @@ static float convolve_back(const struct window *c, const float *image, int64_t o
     float sum = c->bias ? c->bias[oc] : 0;
     for (int kh = 0; kh < w->kernel[0]; kh++)
         for (int kw = 0; kw < w->kernel[1]; kw++) {
-            int r = row + w->pad[0] - kh * w->dilation[0], s = col + w->pad[1] - kw * w->dilation[1];
+            int r = row + w->pad[0] - kh * w->dilation[0];
+            int s = col + w->pad[1] - kw * w->dilation[1];
             if (r < 0 || s < 0 || r % w->stride[0] || s % w->stride[1] ||
                 r / w->stride[0] >= w->in[0] || s / w->stride[1] >= w->in[1])
                 continue;

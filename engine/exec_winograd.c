@@ -193,7 +193,8 @@ int nn__prepare_winograd(struct nn__compiler *c, const struct nn__job *j, struct
         .m = nn__winograd_size(c, j->node), .ic = (int)k->dims[1], .oc = (int)k->dims[0],
         .oh = (int)y->dims[2], .ow = (int)y->dims[3], .x_image = v->x.image, .x_plane = v->x.plane,
         .x_row = v->x.row, .y_image = v->y.image, .y_plane = v->y.plane, .y_row = v->y.row,
-        .add_image = v->add.image, .add_plane = v->add.plane, .add_row = v->add.row, .lo = j->epilogue->lo, .hi = j->epilogue->hi};
+        .add_image = v->add.image, .add_plane = v->add.plane, .add_row = v->add.row,
+        .lo = j->epilogue->lo, .hi = j->epilogue->hi};
     v->tiles = v->x.images * nn_winograd_tiles(v->w.m, v->w.oh, v->w.ow);
     v->group = nn_winograd_chunk(v->w.m, v->w.ic, v->w.oc, v->tiles);
     v->groups = (v->tiles + v->group - 1) / v->group;

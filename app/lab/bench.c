@@ -1,4 +1,4 @@
-/* `bench`: how fast models run, beside the processor's measured peak and, if wanted, another engine.
+/* `bench`: how fast models run, beside the processor's measured peak and, if wanted, a peer.
  *
  * Each measurement runs warm, then at least --runs times; the two engines take turns in short
  * bursts, so that whatever else the machine does hits both. Medians are compared. */

@@ -50,7 +50,13 @@ struct ort_base {
     const char *(*version)(void);
 };
 
-enum { ORT_LOG_ERROR = 3, ORT_ARENA = 1, ORT_MEMORY_DEFAULT = 0, ORT_FLOAT = 1, ORT_API_OLDEST = 14 };
+enum {
+    ORT_LOG_ERROR = 3,
+    ORT_ARENA = 1,
+    ORT_MEMORY_DEFAULT = 0,
+    ORT_FLOAT = 1,
+    ORT_API_OLDEST = 14
+};
 
 struct peer {
     void *library;

@@ -18,13 +18,15 @@ int main(int argc, char **argv)
     if (nn_onnx_load(&graph, argv[1], &err) < 0 ||
         nn_run_create(&run, graph, 1, NULL, NULL, &err) < 0)
         return fprintf(stderr, "%s\n", err.text), 1;
-    const char *mean = nn_graph_meta(graph, "mean"), *std = nn_graph_meta(graph, "std");
+    const char *text = nn_graph_meta(graph, "mean"); /* models made here say what they want */
+    double mean = text ? strtod(text, NULL) : 0.5;
+    text = nn_graph_meta(graph, "std");
+    double std = text ? strtod(text, NULL) : 0.25;
     const struct nn_shape *in = nn_run_input_shape(run, 0), *out = nn_run_output_shape(run, 0);
     if (in->dims[1] != 1 || in->dims[2] != height || in->dims[3] != width)
         return fprintf(stderr, "%s has another size than the model wants\n", argv[2]), 1;
-    for (int i = 0; i < width * height; i++) /* models made here say how they want their input */
-        nn_run_input(run, 0)[i] = (float)((getc(picture) / 255.0 - atof(mean ? mean : "0.5")) /
-                                          atof(std ? std : "0.25"));
+    for (int i = 0; i < width * height; i++)
+        nn_run_input(run, 0)[i] = (float)((getc(picture) / 255.0 - mean) / std);
     nn_run_forward(run);
     for (int i = 0; i < out->dims[1]; i++)
         printf("class %d: %g\n", i, nn_run_output(run, 0)[i]);

@@ -1,5 +1,5 @@
-/* A fuzz target without libFuzzer: every file of the folder argv[1], as it is and damaged in argv[2]
- * repeatable ways (bytes changed, cut out, doubled; the end cut off). */
+/* A fuzz target without libFuzzer: every file of the folder argv[1], as it is and damaged in
+ * argv[2] repeatable ways (bytes changed, cut out, doubled; the end cut off). */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
