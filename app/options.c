@@ -419,21 +419,19 @@ bool options_given(const struct options *o, const char *name)
 
 static void print_wrapped(FILE *to, const char *text, int indent, int column)
 {
-    while (*text) {
+    const char *blank = "";
+    for (;;) {
         size_t word = strcspn(text, " ");
-        if (column + (int)word > HELP_WIDTH && column > indent) {
+        if (column + (int)(strlen(blank) + word) > HELP_WIDTH && column > indent) {
             fprintf(to, "\n%*s", indent, "");
             column = indent;
+            blank = "";
         }
-        fprintf(to, "%.*s", (int)word, text);
-        column += (int)word;
-        text += word;
-        if (*text == ' ') {
-            text++;
-            if (column < HELP_WIDTH && *text)
-                fputc(' ', to);
-            column++;
-        }
+        column += fprintf(to, "%s%.*s", blank, (int)word, text);
+        if (text[word] == '\0')
+            break;
+        text += word + 1;
+        blank = " ";
     }
     fputc('\n', to);
 }

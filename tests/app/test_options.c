@@ -225,6 +225,7 @@ static void test_help_lists_what_the_command_knows(void **state)
     assert_non_null(strstr(text, "--source SOURCE"));
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
         assert_true(strcspn(line, "\n") <= 80);
+    assert_null(strstr(text, " \n"));
     free(text);
 }
 
