@@ -281,12 +281,23 @@ static void read_still(struct app *a)
         handle(a, SESSION_STILL, 0);
 }
 
+/* A live label lags behind its scores on purpose (tracker.h); a list is made from the scores, so
+ * beside it a label that no longer fits them is not sure. */
+static void settle_label(struct face_track *f)
+{
+    enum emotion top = emotion_top(&f->smooth);
+    f->sure = f->sure && f->label == top;
+    f->label = top;
+}
+
 /* The careful reading is late: the live faces stand in while they are fresh. */
 static void use_live_faces(struct app *a)
 {
     bool fresh = a->live.count > 0 && a->now_us - a->live.t_us < FRESH_US;
     if (fresh) {
         a->still = a->live;
+        for (int i = 0; i < a->still.count; i++)
+            settle_label(&a->still.face[i]);
         handle(a, SESSION_STILL, a->still.count);
     } else if (a->now_us - a->asked_us > STILL_GIVE_UP_US) {
         handle(a, SESSION_STILL, 0);
@@ -518,6 +529,7 @@ static void build_page(struct app *a)
         .policy = films_policy_title(a->films),
         .mood = a->mood,
         .mood_faces = a->mood_faces,
+        .mood_sure = a->still.count > 0 && a->still.face[0].sure,
         .titles = films_titles(a->films),
         .marks = films_marks(a->films),
         .problem = a->problem.text,

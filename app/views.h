@@ -37,6 +37,7 @@ struct view {
     const char *policy;         /* for people: "Lift me up" */
     struct emotion_scores mood; /* RESULTS: what the list was made for */
     int mood_faces;             /* how many faces it was read from */
+    bool mood_sure;             /* the reading stands out */
     const struct title_list *titles;
     const struct view_mark *marks; /* one per title */
     const char *problem;           /* "" or why there is no list */

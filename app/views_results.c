@@ -101,7 +101,9 @@ static void origin_text(const struct view *v, char *out, size_t cap)
         return;
     }
     words_mood(&v->mood, mood, sizeof mood);
-    if (v->mood_faces > 1)
+    if (!v->mood_sure)
+        snprintf(out, cap, "Not sure; nearest are %s", mood);
+    else if (v->mood_faces > 1)
         snprintf(out, cap, "The %d faces look %s", v->mood_faces, mood);
     else
         snprintf(out, cap, "The picture looks %s", mood);
@@ -112,8 +114,9 @@ static void header_draw(struct ui *u, const struct view *v, struct ui_rect r)
     const struct session *s = v->session;
     char title[96], origin[200];
     enum emotion top = s->manual >= 0 ? (enum emotion)s->manual : emotion_top(&v->mood);
-    snprintf(title, sizeof title, "%s for %s %s", s->songs ? "Songs" : "Films", words_a(top),
-             s->manual >= 0 ? "mood" : "look");
+    bool clear = s->manual >= 0 || v->mood_sure;
+    snprintf(title, sizeof title, "%s for %s %s", s->songs ? "Songs" : "Films",
+             clear ? words_a(top) : "an unclear", s->manual >= 0 ? "mood" : "look");
     origin_text(v, origin, sizeof origin);
     r.y += ui_text(u, r, UI_LARGE, UI_INK, UI_LEFT, 1, title);
     r.y += ui_text(u, r, UI_SMALL, UI_DIM, UI_LEFT, 1, origin) + UI_GAP;

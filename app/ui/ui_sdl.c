@@ -81,12 +81,15 @@ static int open_window(struct ui_sdl *s, const struct ui_sdl_params *p, struct e
 {
     Uint32 flags =
         SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI | (p->hidden ? SDL_WINDOW_HIDDEN : 0u);
-    s->window = SDL_CreateWindow(p->title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, p->width,
-                                 p->height, flags);
+    SDL_Rect at = {SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, p->width, p->height};
+    if (p->fullscreen)
+        SDL_GetDisplayBounds(0, &at); /* born at full size: see ui_sdl_fullscreen() */
+    s->window = SDL_CreateWindow(p->title, at.x, at.y, at.w, at.h, flags);
     if (!s->window)
         return err_set(err, ERR_IO, "no window: %s", SDL_GetError());
+    s->windowed = (SDL_Rect){SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, p->width, p->height};
     if (p->fullscreen)
-        ui_sdl_fullscreen(s, true);
+        SDL_SetWindowFullscreen(s->window, SDL_WINDOW_FULLSCREEN_DESKTOP);
     open_renderer(s, p->software);
     if (!s->renderer)
         return err_set(err, ERR_IO, "no renderer: %s", SDL_GetError());
@@ -217,7 +220,7 @@ void ui_sdl_fullscreen(struct ui_sdl *s, bool on)
         SDL_SetWindowSize(s->window, screen.w, screen.h);
     }
     SDL_SetWindowFullscreen(s->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
-    if (!on && s->windowed.w > 0) {
+    if (!on) {
         SDL_SetWindowSize(s->window, s->windowed.w, s->windowed.h);
         SDL_SetWindowPosition(s->window, s->windowed.x, s->windowed.y);
     }

@@ -166,6 +166,7 @@ static void show_list(struct page *p, const struct title_list *list)
     go(p, SESSION_STILL, p->faces.count);
     p->view.mood = p->faces.face[0].smooth;
     p->view.mood_faces = 1;
+    p->view.mood_sure = true;
     p->view.titles = list;
     go(p, SESSION_TITLES, list->count);
 }
@@ -218,6 +219,14 @@ static void make_songs(struct page *p)
     begin(p, "songs", false);
     show_list(p, &song_list);
     p->session.songs = true;
+}
+
+static void make_unclear(struct page *p)
+{
+    begin(p, "unclear", false);
+    show_list(p, &film_list);
+    p->faces.face[0].sure = false;
+    p->view.mood_sure = false;
 }
 
 static void make_empty(struct page *p)
@@ -279,9 +288,9 @@ static void make_help(struct page *p)
 void page_make(struct page *p, int index)
 {
     static void (*const makers[PAGE_COUNT])(struct page *) = {
-        make_live,      make_crowd,         make_lonely,         make_by_hand,   make_reading,
-        make_results,   make_songs,         make_empty,          make_no_camera, make_attract,
-        make_countdown, make_kiosk_results, make_no_camera_list, make_help,
+        make_live,    make_crowd,     make_lonely,        make_by_hand,        make_reading,
+        make_results, make_songs,     make_unclear,       make_empty,          make_no_camera,
+        make_attract, make_countdown, make_kiosk_results, make_no_camera_list, make_help,
     };
     makers[index](p);
 }

@@ -4,7 +4,7 @@
 
 #include "views.h"
 
-enum { PAGE_COUNT = 14, PAGE_PICTURE_WIDTH = 640, PAGE_PICTURE_HEIGHT = 480 };
+enum { PAGE_COUNT = 15, PAGE_PICTURE_WIDTH = 640, PAGE_PICTURE_HEIGHT = 480 };
 
 struct page {
     const char *name;
