@@ -1,0 +1,600 @@
+/* Importers: real layouts in small, faults in the middle, hostile databases. */
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "catalog/feedback.h"
+#include "catalog/fixture.h"
+#include "catalog/policy.h"
+#include "catalog/recommend.h"
+
+static char *dir;
+
+static int make_dir(void **state)
+{
+    (void)state;
+    dir = testing_make_dir();
+    return 0;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    testing_remove_dir(dir);
+    return 0;
+}
+
+static void put(const char *name, const char *text)
+{
+    testing_write(testing_path(dir, name), text, strlen(text));
+}
+
+static int import(enum import_kind kind, const char *path, struct import_stats *stats,
+                  struct err *err)
+{
+    const char *target = testing_path(dir, "catalog.db");
+    struct import_options o = {.kind = kind, .path = path, .catalog = target,
+                               .replace = access(target, F_OK) != 0}; /* no starter below */
+    return import_run(&o, stats, err);
+}
+
+static struct catalog *reopen(void)
+{
+    struct catalog *c = NULL;
+    struct err err = {0};
+    fixture_check(catalog_open(&c, testing_path(dir, "catalog.db"), &err), &err);
+    fixture_check(catalog_check(c, &err), &err);
+    return c;
+}
+
+static struct title_list title(struct catalog *c, int64_t id)
+{
+    struct title_list l = {0};
+    struct err err = {0};
+    fixture_check(catalog_title(c, id, &l, &err), &err);
+    return l;
+}
+
+/* The whole file as a string of bytes; free() it. */
+static void *bytes_of(const char *name, size_t *len)
+{
+    void *data = NULL;
+    struct err err = {0};
+    fixture_check(path_read(testing_path(dir, name), &data, len, 1 << 26, &err), &err);
+    return data;
+}
+
+static const char basics[] =
+    "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\tendYear\truntimeMinutes\t"
+    "genres\n"
+    "tt0000001\tmovie\tFirst Film\tLe Premier\t0\t1999\t\\N\t90\tComedy,Drama\n"
+    "tt0000002\ttvEpisode\tAn Episode\tAn Episode\t0\t2001\t\\N\t42\tDrama\n"
+    "tt0000003\tmovie\tAdult Film\tAdult Film\t1\t2001\t\\N\t80\tDrama\n"
+    "tt0000004\tmovie\tOther Adult\tOther Adult\t0\t2001\t\\N\t80\tAdult,Drama\n"
+    "tt10233364\tshort\t\"Rolling Deep\t\"Rolling Deep\t0\t2019\t\\N\t\\N\tComedy\n"
+    "tt0000005\tmovie\tUnrated\tUnrated\t0\t2001\t\\N\t80\tDrama\n"
+    "tt0000006\ttvSeries\tLong One\tLong One\t0\t2115\t\\N\t51420\t\\N\n"
+    "tt0000007\tmovie\tCut";
+static const char ratings[] = "tconst\taverageRating\tnumVotes\n"
+                              "tt0000001\t7.5\t12000\ntt0000002\t8.0\t500\ntt0000003\t6.0\t50\n"
+                              "tt0000004\t6.0\t50\ntt10233364\t8.1\t40\ntt0000006\t5.5\t10\n"
+                              "tt0000007\t5.5\t10\nbroken\t1\t2\n";
+
+static void put_imdb(void)
+{
+    put("title.basics.tsv", basics);
+    put("title.ratings.tsv", ratings);
+    put("title.crew.tsv", "tconst\tdirectors\twriters\ntt0000001\tnm0000010,nm0000011\t\\N\n");
+    put("title.principals.tsv",
+        "tconst\tordering\tnconst\tcategory\tjob\tcharacters\n"
+        "tt0000001\t1\tnm0000012\tactress\t\\N\t[\"Mary\"]\n"
+        "tt0000001\t2\tnm0000099\tactor\t\\N\t\\N\n"
+        "tt0000002\t1\tnm0000013\tactor\t\\N\t\\N\n");
+    put("name.basics.tsv", "nconst\tprimaryName\tbirthYear\tdeathYear\tprimaryProfession\t"
+                           "knownForTitles\n"
+                           "nm0000010\tDina Direct\t\\N\t\\N\t\\N\t\\N\n"
+                           "nm0000011\tSecond Direct\t\\N\t\\N\t\\N\t\\N\n"
+                           "nm0000012\tAva Actress\t\\N\t\\N\t\\N\t\\N\n");
+    put("title.akas.tsv",
+        "titleId\tordering\ttitle\tregion\tlanguage\ttypes\tattributes\tisOriginalTitle\n"
+        "tt0000001\t1\tLe Premier\t\\N\t\\N\toriginal\t\\N\t1\n"
+        "tt0000001\t2\tLe Premier\tFR\t\\N\timdbDisplay\t\\N\t0\n"
+        "tt0000001\t3\tFirst Film\tUS\t\\N\timdbDisplay\t\\N\t0\n");
+}
+
+static void imdb_files_become_titles_people_and_languages(void **state)
+{
+    (void)state;
+    struct import_stats stats;
+    struct err err = {0};
+    put_imdb();
+    fixture_check(import(IMPORT_IMDB, dir, &stats, &err), &err);
+    assert_int_equal(stats.kept, 3);
+    assert_int_equal(stats.bad, 2); /* the cut line and the id "broken" */
+    assert_int_equal(stats.bad_shown, 2);
+    assert_string_equal(stats.first_bad[1].file, "title.basics.tsv");
+    assert_int_equal(stats.first_bad[1].line, 9);
+    struct catalog *c = reopen();
+    assert_int_equal(catalog_count(c, TITLE_SHORT), 1);
+    assert_int_equal(catalog_count(c, TITLE_SERIES), 1);
+    struct title_list l = title(c, 1);
+    assert_string_equal(l.v->name, "First Film");
+    assert_string_equal(l.v->original, "Le Premier");
+    assert_string_equal(l.v->genres, "Comedy, Drama");
+    assert_string_equal(l.v->makers, "Dina Direct, Second Direct");
+    assert_string_equal(l.v->cast, "Ava Actress");
+    assert_string_equal(l.v->language, "fr");
+    assert_in_range(l.v->certainty, 40, 90);
+    assert_int_equal(l.v->votes, 12000);
+    title_list_free(&l);
+    l = title(c, 10233364);
+    assert_string_equal(l.v->name, "\"Rolling Deep");
+    assert_string_equal(l.v->imdb_id, "tt10233364");
+    title_list_free(&l);
+    l = title(c, 6);
+    assert_int_equal(l.v->year, 0);
+    assert_int_equal(l.v->minutes, 0);
+    title_list_free(&l);
+    catalog_close(c);
+}
+
+static void imdb_filters_apply(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    put_imdb();
+    struct import_options o = {.kind = IMPORT_IMDB, .path = dir, .replace = true, .adult = true,
+                               .types = "movie,short", .year_min = 2000, .year_max = 2018,
+                               .catalog = testing_path(dir, "catalog.db")};
+    fixture_check(import_run(&o, NULL, &err), &err);
+    struct catalog *c = reopen();
+    assert_int_equal(catalog_count(c, TITLE_FILM), 2); /* the two adult ones of 2001 */
+    assert_int_equal(catalog_count(c, TITLE_SHORT), 0);
+    catalog_close(c);
+    o.votes_min = 51;
+    assert_int_equal(import_run(&o, NULL, &err), ERR_FORMAT);
+}
+
+static void importing_twice_gives_the_same_catalogue(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    size_t first = 0, second = 0;
+    put_imdb();
+    fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err);
+    void *a = bytes_of("catalog.db", &first);
+    fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err);
+    void *b = bytes_of("catalog.db", &second);
+    assert_int_equal(first, second);
+    assert_memory_equal(a, b, first);
+    free(a);
+    free(b);
+}
+
+static void sources_add_to_each_other(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    put_imdb();
+    put("m.csv", "Series_Title;Released_Year;Certificate;Runtime;Genre;IMDB_Rating;Director;Star1;"
+                 "Star2;No_of_Votes;language\n"
+                 "First Film;1999;PG-13;95 min;\"Comedy, Romance\";7.9;Dina Direct;Ava Actress;"
+                 "Ben;2,343,110;French\n"
+                 "New One;2005;A;100 min;Science Fiction;6.5;Who;;;900;\n");
+    put("s.csv", "track_name,artist_name,valence,arousal\nSong,Singer,2.5,-2.5\nBad,Singer,,\n");
+    put("r.csv", "imdb_id,title,year,text,label\n"
+                 "tt0000001,,,\"heartwarming, tender and romantic\",fresh\n"
+                 ",New One,2006,\"bleak, hopeless and grim\",rotten\n,Nothing,1900,text,\n");
+    fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err);
+    fixture_check(import(IMPORT_MOVIES, testing_path(dir, "m.csv"), NULL, &err), &err);
+    fixture_check(import(IMPORT_SONGS, testing_path(dir, "s.csv"), NULL, &err), &err);
+    struct import_stats stats;
+    fixture_check(import(IMPORT_REVIEWS, testing_path(dir, "r.csv"), &stats, &err), &err);
+    assert_int_equal(stats.kept, 2);
+    assert_int_equal(stats.bad, 1);
+    fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err); /* the others' facts survive */
+    struct catalog *c = reopen();
+    struct title_list l = title(c, 1);
+    assert_int_equal(l.v->certificate, 13);
+    assert_string_equal(l.v->language, "fr");
+    assert_int_equal(l.v->certainty, 95);
+    assert_non_null(strstr(l.v->moods, "heart-warming"));
+    assert_int_equal(l.v->votes, 12000); /* IMDb came last */
+    title_list_free(&l);
+    fixture_check(catalog_search(c, "new one", TITLE_FILM, 5, &l, &err), &err);
+    assert_int_equal(l.count, 1);
+    assert_string_equal(l.v->genres, "Sci-Fi");
+    assert_non_null(strstr(l.v->moods, "bleak"));
+    title_list_free(&l);
+    fixture_check(catalog_search(c, "song singer", TITLE_SONG, 5, &l, &err), &err);
+    assert_int_equal(l.count, 1);
+    assert_true(l.v->valence > 0.99f && l.v->energy < 0.01f);
+    title_list_free(&l);
+    catalog_close(c);
+}
+
+static void movielens_ratings_become_taste(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct str rows = {0};
+    put("movies.csv", "movieId,title,genres\n1,\"Matrix, The (1999)\",Action|Sci-Fi\n"
+                      "2,Alien (1979),Horror|Sci-Fi\n3,Emma (1996),Comedy|Romance\n"
+                      "4,Clueless (1995),Comedy|Romance\n");
+    put("links.csv", "movieId,imdbId,tmdbId\n1,0133093,603\n2,0078748,\n3,0116191,1\n");
+    put("tags.csv", "userId,movieId,tag,timestamp\n1,3,feel-good,1\n");
+    str_addf(&rows, "userId,movieId,rating,timestamp\n");
+    for (int u = 0; u < 400; u++) /* two tastes: 1 with 2, 3 with 4 */
+        str_addf(&rows, "%d,%d,4.0,1\n%d,%d,5.0,2\n", u, u % 2 ? 1 : 3, u, u % 2 ? 2 : 4);
+    put("ratings.csv", rows.s);
+    str_free(&rows);
+    fixture_check(import(IMPORT_MOVIELENS, dir, NULL, &err), &err);
+    struct catalog *c = reopen();
+    struct title_list l = title(c, 133093);
+    assert_string_equal(l.v->name, "The Matrix");
+    struct feedback *f = NULL;
+    fixture_check(feedback_open(&f, ":memory:", NULL, &err), &err);
+    fixture_check(feedback_set_opinion(f, l.v, OPINION_LIKE, &err), &err);
+    title_list_free(&l);
+    struct policy *p = fixture_policy("lift");
+    struct recommend_query q = recommend_defaults();
+    q.mood = emotion_pure(EMOTION_NEUTRAL);
+    q.policy = p;
+    q.allow_repeats = true;
+    fixture_check(recommend(c, f, &q, &l, &err), &err);
+    for (int i = 0; i < l.count; i++)
+        if (l.v[i].id == 78748)
+            assert_non_null(strstr(l.v[i].why, "people who like The Matrix like it too"));
+    assert_true(l.v[0].id == 78748 || l.v[1].id == 78748);
+    title_list_free(&l);
+    l = title(c, 116191);
+    assert_string_equal(l.v->moods, "feel-good");
+    title_list_free(&l);
+    policy_free(p);
+    feedback_close(f);
+    catalog_close(c);
+}
+
+static void other_movielens_layouts_are_read(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    put("u.item", "1|Toy Story (1995)|01-Jan-1995||http://x|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+                  "2|Caf\xe9 (1990)|01-Jan-1995||http://x|0|0|0|0|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0\n");
+    put("u.data", "1\t1\t5\t10\n2\t1\t4\t10\n1\t2\t3\t11\n");
+    fixture_check(import(IMPORT_MOVIELENS, dir, NULL, &err), &err);
+    struct catalog *c = reopen();
+    struct title_list l = {0};
+    fixture_check(catalog_search(c, "cafe", -1, 5, &l, &err), &err);
+    assert_int_equal(l.count, 1);
+    assert_string_equal(l.v->name, "Café");
+    assert_string_equal(l.v->genres, "Drama");
+    assert_true(l.v->rating == 6.0f);
+    title_list_free(&l);
+    catalog_close(c);
+    put("u.item", "");
+    remove(testing_path(dir, "u.item"));
+    put("movies.dat", "1::Heat (1995)::Action|Crime\n");
+    put("ratings.dat", "1::1::5::978300760\n");
+    fixture_check(import(IMPORT_MOVIELENS, dir, NULL, &err), &err);
+}
+
+/* After a failed import the old file is there, byte for byte, and nothing beside it. */
+static void expect_unchanged(const void *before, size_t len)
+{
+    size_t now = 0;
+    void *after = bytes_of("catalog.db", &now);
+    assert_int_equal(now, len);
+    assert_memory_equal(before, after, len);
+    free(after);
+}
+
+static void bad_files_leave_the_old_catalogue(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    size_t len = 0;
+    put_imdb();
+    fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err);
+    void *before = bytes_of("catalog.db", &len);
+    put("title.basics.tsv", "wrong\theader\n1\t2\n");
+    assert_int_equal(import(IMPORT_IMDB, dir, NULL, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "title.basics.tsv"));
+    assert_non_null(strstr(err.text, "tconst"));
+    expect_unchanged(before, len);
+    remove(testing_path(dir, "title.basics.tsv"));
+    assert_int_equal(import(IMPORT_IMDB, dir, NULL, &err), ERR_NOT_FOUND);
+    expect_unchanged(before, len);
+    assert_true(import(IMPORT_MOVIES, testing_path(dir, "absent.csv"), NULL, &err) < 0);
+    assert_true(import(IMPORT_MOVIELENS, dir, NULL, &err) < 0);
+    put("empty.csv", "title,year\n");
+    assert_int_equal(import(IMPORT_MOVIES, testing_path(dir, "empty.csv"), NULL, &err),
+                     ERR_FORMAT);
+    expect_unchanged(before, len);
+    free(before);
+}
+
+static bool stop_at_once(const struct import_stats *s, void *payload)
+{
+    (void)s;
+    ++*(int *)payload;
+    return false;
+}
+
+static void put_many_films(int count)
+{
+    struct str rows = {0};
+    str_addf(&rows, "title,year,genres,rating,votes\n");
+    for (int i = 0; i < count; i++)
+        str_addf(&rows, "Film %d,%d,Comedy,7.1,%d\n", i, 1950 + i % 70, i + 10);
+    put("many.csv", rows.s);
+    str_free(&rows);
+}
+
+static void an_import_can_be_stopped(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    int calls = 0;
+    size_t len = 0;
+    fixture_build(dir);
+    void *before = bytes_of("catalog.db", &len);
+    put_many_films(40000);
+    struct import_options o = {.kind = IMPORT_MOVIES, .path = testing_path(dir, "many.csv"),
+                               .catalog = testing_path(dir, "catalog.db"),
+                               .progress = stop_at_once, .payload = &calls};
+    assert_int_equal(import_run(&o, NULL, &err), ERR_STOPPED);
+    assert_int_equal(calls, 1);
+    expect_unchanged(before, len);
+    free(before);
+}
+
+/* Kills the importing process at growing moments; the old catalogue always opens and is sound. */
+static void a_killed_import_changes_nothing(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    fixture_build(dir);
+    void *before = bytes_of("catalog.db", &len);
+    put_many_films(20000);
+    for (int i = 0; i < 12; i++) {
+        struct timespec wait = {0, 3 * 1000 * 1000 * i};
+        pid_t child = fork();
+        if (child == 0) {
+            import(IMPORT_MOVIES, testing_path(dir, "many.csv"), NULL, NULL);
+            _exit(0);
+        }
+        nanosleep(&wait, NULL); /* not a synchronisation: any moment will do */
+        kill(child, SIGKILL);
+        int status = 0;
+        waitpid(child, &status, 0);
+        if (WIFSIGNALED(status))
+            expect_unchanged(before, len);
+        else
+            i = 12; /* it got through: from here on there is nothing left to kill */
+        catalog_close(reopen());
+    }
+    free(before);
+}
+
+/* A disk that takes no more than `limit` bytes of a file: the write fails wherever that is. */
+static void a_full_disk_changes_nothing(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    fixture_build(dir);
+    void *before = bytes_of("catalog.db", &len);
+    put_many_films(3000);
+    for (rlim_t limit = 4096; limit < 400 * 1024; limit += 45 * 1024) {
+        pid_t child = fork();
+        if (child == 0) {
+            struct rlimit r = {limit, limit};
+            struct err err = {0};
+            signal(SIGXFSZ, SIG_IGN);
+            setrlimit(RLIMIT_FSIZE, &r);
+            int rc = import(IMPORT_MOVIES, testing_path(dir, "many.csv"), NULL, &err);
+            _exit(rc == ERR_IO && err.text[0] != '\0' ? 0 : 1);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        expect_unchanged(before, len);
+    }
+    free(before);
+}
+
+/* --- failing writes, one at a time ------------------------------------------------------------ */
+
+static sqlite3_vfs shim;
+static const sqlite3_io_methods *real_methods;
+static sqlite3_io_methods shim_methods;
+static int writes_left; /* before the failure; < 0: never */
+
+static int failing_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
+{
+    if (writes_left == 0)
+        return SQLITE_IOERR_WRITE;
+    writes_left -= writes_left > 0;
+    return real_methods->xWrite(f, data, n, at);
+}
+
+static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+{
+    sqlite3_vfs *real = vfs->pAppData;
+    int rc = real->xOpen(real, name, f, flags, out);
+    if (rc == SQLITE_OK && f->pMethods != NULL && (flags & SQLITE_OPEN_READWRITE)) {
+        real_methods = f->pMethods;
+        shim_methods = *f->pMethods;
+        shim_methods.xWrite = failing_write;
+        f->pMethods = &shim_methods;
+    }
+    return rc;
+}
+
+static void every_single_failed_write_changes_nothing(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    int failures = 0;
+    fixture_build(dir);
+    void *before = bytes_of("catalog.db", &len);
+    put_many_films(200);
+    sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+    shim = *real;
+    shim.zName = "failing";
+    shim.pAppData = real;
+    shim.xOpen = shim_open;
+    sqlite3_vfs_register(&shim, 1);
+    for (int n = 0;; n++) {
+        struct err err = {0};
+        writes_left = n;
+        int rc = import(IMPORT_MOVIES, testing_path(dir, "many.csv"), NULL, &err);
+        if (rc == ERR_OK)
+            break;
+        assert_int_equal(rc, ERR_IO);
+        expect_unchanged(before, len);
+        failures++;
+    }
+    sqlite3_vfs_unregister(&shim);
+    assert_true(failures > 20);
+    catalog_close(reopen());
+    free(before);
+}
+
+/* --- databases from elsewhere ------------------------------------------------------------------ */
+
+static void make_database(const char *name, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(testing_path(dir, name), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void open_refused(const char *name, const char *words)
+{
+    struct catalog *c = NULL;
+    struct err err = {0};
+    assert_true(catalog_open(&c, testing_path(dir, name), &err) < 0);
+    if (strstr(err.text, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err.text, words);
+}
+
+static void foreign_newer_and_broken_databases_are_refused(void **state)
+{
+    (void)state;
+    fixture_build(dir);
+    make_database("foreign.db", "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+    make_database("newer.db", "CREATE TABLE t(x); PRAGMA application_id=1299141221;"
+                              "PRAGMA user_version=99");
+    put("text.db", "just some text that is not a database at all, long enough to be looked at");
+    put("empty.db", "");
+    open_refused("foreign.db", "another program");
+    open_refused("newer.db", "newer version");
+    open_refused("text.db", "not a database");
+    open_refused("empty.db", "empty");
+    open_refused("absent.db", "absent.db");
+    open_refused(".", "not a catalogue file");
+    make_database("catalog.db", "CREATE TRIGGER t AFTER INSERT ON title BEGIN SELECT 1; END");
+    open_refused("catalog.db", "triggers or views");
+    struct err err = {0};
+    struct import_options o = {.kind = IMPORT_STARTER, .path = dir,
+                               .catalog = testing_path(dir, "foreign.db")};
+    assert_true(import_run(&o, NULL, &err) < 0); /* another program's file is not overwritten */
+}
+
+/* Uses everything the catalogue offers; results do not matter, coming back does. */
+static void use(const char *path, const struct policy *p)
+{
+    struct catalog *c = NULL;
+    struct title_list l = {0};
+    struct recommend_query q = recommend_defaults();
+    if (catalog_open(&c, path, NULL) < 0)
+        return;
+    q.mood = emotion_pure(EMOTION_SAD);
+    q.policy = p;
+    for (int k = 0; k < TITLE_KIND_COUNT; k++) {
+        q.kind = (enum title_kind)k;
+        if (recommend(c, NULL, &q, &l, NULL) == ERR_OK)
+            title_list_free(&l);
+    }
+    q.actor = "Bob Best";
+    if (recommend(c, NULL, &q, &l, NULL) == ERR_OK)
+        title_list_free(&l);
+    if (catalog_search(c, "sun", -1, 5, &l, NULL) == ERR_OK)
+        title_list_free(&l);
+    catalog_check(c, NULL);
+    catalog_close(c);
+}
+
+static void damaged_databases_never_crash(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    struct policy *p = fixture_policy("lift");
+    fixture_build(dir);
+    unsigned char *bytes = bytes_of("catalog.db", &len);
+    unsigned random = 12345;
+    for (int i = 0; i < 400; i++) {
+        random = random * 1103515245u + 12345u;
+        size_t at = (random >> 8) % len;
+        unsigned char old = bytes[at];
+        bytes[at] ^= (unsigned char)(1u << (random & 7));
+        testing_write(testing_path(dir, "flipped.db"), bytes, len);
+        use(testing_path(dir, "flipped.db"), p);
+        bytes[at] = old;
+    }
+    for (size_t cut = 512; cut < len; cut += len / 9) {
+        testing_write(testing_path(dir, "cut.db"), bytes, cut);
+        use(testing_path(dir, "cut.db"), p);
+    }
+    policy_free(p);
+    free(bytes);
+}
+
+static void the_flatiron_films_import_whole(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct import_stats stats;
+    const char *path = testing_data("catalog/imdb-flatiron/derived_tsv");
+    if (path == NULL)
+        skip();
+    fixture_check(import(IMPORT_IMDB, path, &stats, &err), &err);
+    assert_in_range(stats.kept, 73800, 73856);
+    assert_int_equal(stats.bad, 0);
+    catalog_close(reopen());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(imdb_files_become_titles_people_and_languages),
+        TEST(imdb_filters_apply),
+        TEST(importing_twice_gives_the_same_catalogue),
+        TEST(sources_add_to_each_other),
+        TEST(movielens_ratings_become_taste),
+        TEST(other_movielens_layouts_are_read),
+        TEST(bad_files_leave_the_old_catalogue),
+        TEST(an_import_can_be_stopped),
+        TEST(a_killed_import_changes_nothing),
+        TEST(a_full_disk_changes_nothing),
+        TEST(every_single_failed_write_changes_nothing),
+        TEST(foreign_newer_and_broken_databases_are_refused),
+        TEST(damaged_databases_never_crash),
+        TEST(the_flatiron_films_import_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
