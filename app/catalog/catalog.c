@@ -297,8 +297,8 @@ int catalog_language_number(const struct catalog *c, const char *code)
 
 static float known_real(sqlite3_stmt *st, int column, float unknown)
 {
-    return sqlite3_column_type(st, column) == SQLITE_NULL ? unknown
-                                                          : (float)sqlite3_column_double(st, column);
+    bool known = sqlite3_column_type(st, column) != SQLITE_NULL;
+    return known ? (float)sqlite3_column_double(st, column) : unknown;
 }
 
 static const char *genres_text(const struct catalog *c, int set, struct arena *a)

@@ -48,8 +48,8 @@ static void add_products(double *c, const double *b, size_t stride, const double
         add_row(c, b + (size_t)k * stride, s[k], n);
 }
 
-/* Upper Cholesky factor: A = U' U, in the upper triangle of a. Row-oriented, so that the updates run
- * along rows. false: not positive definite. */
+/* Upper Cholesky factor: A = U' U, in the upper triangle of a. Row-oriented: the updates run along
+ * rows. false: not positive definite. */
 static bool factor(double *a, size_t n)
 {
     for (size_t b = 0; b < n; b += BLOCK) {

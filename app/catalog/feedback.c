@@ -262,8 +262,10 @@ int feedback_each(struct feedback *f, int shown_days, feedback_entry_fn *fn, voi
                   struct err *err)
 {
     sqlite3_stmt *st = NULL;
-    int rc = db_prepare(f->db, "SELECT * FROM (SELECT id, opinion, seen, later, 0 FROM title"
-                               " ORDER BY changed DESC, id) UNION ALL SELECT title, 0, 0, 0, 1 FROM shown WHERE at >= ?",
+    int rc = db_prepare(f->db,
+                        "SELECT * FROM (SELECT id, opinion, seen, later, 0 FROM title"
+                        " ORDER BY changed DESC, id)"
+                        " UNION ALL SELECT title, 0, 0, 0, 1 FROM shown WHERE at >= ?",
                         &st, err);
     if (rc < 0)
         return rc;

@@ -21,8 +21,8 @@ int32_t *idmap_at(struct idmap *m, int64_t key, int32_t initial);
 bool idmap_get(const struct idmap *m, int64_t key, int32_t *value); /* value may be NULL */
 void idmap_free(struct idmap *m);
 
-/* A set of small numbers, one bit each: 0 .. IDSET_MAX. {0} is a valid empty set. Numbers beyond are
- * neither kept nor found. */
+/* A set of small numbers, one bit each: 0 .. IDSET_MAX. {0} is a valid empty set. Numbers beyond
+ * are neither kept nor found. */
 enum { IDSET_MAX = (1 << 28) - 1 };
 
 struct idset {

@@ -58,7 +58,7 @@ struct import_options {
     int year_min, year_max; /* imdb; 0: any */
     const char *types;      /* imdb: "movie,tvMovie,..."; NULL: films, series, shorts, videos */
     bool adult;             /* imdb: keep adult titles */
-    bool replace;           /* begin with an empty catalogue instead of the old one's other sources */
+    bool replace;           /* begin empty, not with what other sources brought in */
     import_progress_fn *progress; /* NULL: silent */
     void *payload;
 };

@@ -1,5 +1,5 @@
-/* Films and songs from CSV files of all sorts: the header says which column is what. Knows the names
- * that the public tables use (IMDb top 1000, IMDB 5000, TMDB 5000, MovieLens-like movie.csv,
+/* Films and songs from CSV files of all sorts: the header says which column is what. Knows the
+ * names that the public tables use (IMDb top 1000, IMDB 5000, TMDB 5000, MovieLens-like movie.csv,
  * Spotify and Deezer song lists). */
 #include <ctype.h>
 #include <jansson.h>
@@ -199,7 +199,8 @@ static void put_film(struct csv *f)
 
 /* --- songs ----------------------------------------------------------------------------------- */
 
-/* Where the mood labels of song lists lie, valence and energy; our reading of Russell's circumplex. */
+/* Where the mood labels of song lists lie, valence and energy; our reading of Russell's
+ * circumplex. */
 static const struct {
     const char *mood;
     double valence, energy;

@@ -1,5 +1,5 @@
-/* IMDb's files: https://developer.imdb.com/non-commercial-datasets/. TAB separated, no quoting, "\N"
- * for unknown.
+/* IMDb's files: https://developer.imdb.com/non-commercial-datasets/. TAB separated, no quoting,
+ * "\N" for unknown.
  *
  * DESIGN. Ratings first: their ids, in a hash of our own, are the titles that can matter (1.5 of 11
  * million). Then one pass over each further file keeps the rows of kept titles. Nothing but the
@@ -53,7 +53,7 @@ static bool is_null(struct cell c)
     return c.len == 0 || (c.len == 2 && c.s[0] == '\\' && c.s[1] == 'N');
 }
 
-/* Opens a file of the folder; columns: names, ended by NULL, into at[]. *t NULL: it is not there. */
+/* Opens a file of the folder; columns: names, ended by NULL, into at[]. *t NULL: not there. */
 static int open_table(struct imdb *m, const char *name, const char *const *columns, int *at,
                       struct table **t, struct err *err)
 {
@@ -208,7 +208,8 @@ static void take_title(struct imdb *m, struct table *t, const struct cell *c, co
         table_reject(t, "no title id");
         return;
     }
-    if (!idset_has(&m->rated, r.id) || !idmap_get(&m->ratings, r.id, &packed) || !wanted_type(o, c[at[B_TYPE]], &r.kind))
+    if (!idset_has(&m->rated, r.id) || !idmap_get(&m->ratings, r.id, &packed) ||
+        !wanted_type(o, c[at[B_TYPE]], &r.kind))
         return;
     if (!number_or_null(c[at[B_YEAR]], &year) || !number_or_null(c[at[B_RUNTIME]], &minutes) ||
         c[at[B_TITLE]].len == 0) {

@@ -7,7 +7,7 @@
 static const struct {
     const char *name;
     float valence, arousal;
-    const char *stems; /* space-separated; '_' stands for a blank or hyphen; matches word beginnings */
+    const char *stems; /* beginnings of words; '_' stands for a blank or hyphen */
 } words[MOOD_WORD_COUNT] = {
     {"heart-warming", 0.8f, -0.2f, "heartwarm heart_warm warm_hearted touching tender sweet"},
     {"feel-good", 0.8f, 0.3f, "feelgood feel_good uplifting cheerful joyous joyful delightful"},
@@ -21,7 +21,7 @@ static const struct {
     {"sad", -0.6f, -0.3f, "sad heartbreak heart_breaking tragic sorrow mournful"},
     {"dark", -0.4f, 0.1f, "dark noir sinister gritty"},
     {"tense", -0.2f, 0.7f, "tense suspense gripping nail_biting taut edge_of_your_seat"},
-    {"thrilling", 0.3f, 0.8f, "thrilling exhilarat exciting action_packed breathtaking electrifying"},
+    {"thrilling", 0.3f, 0.8f, "thrilling exhilarat exciting action_packed breathtaking electrify"},
     {"frightening", -0.6f, 0.8f, "frighten scary terrifying creepy horrifying chilling spooky"},
     {"violent", -0.6f, 0.6f, "violent violence brutal gory bloody gruesome"},
     {"strange", 0.0f, 0.3f, "surreal bizarre strange weird mind_bending dreamlike quirky"},

@@ -22,7 +22,7 @@ json_t *mood_json(const struct emotion_scores *mood);
  * find the file in the folder of the list. */
 void playlist_m3u(const struct title_list *l, const char *name, struct str *out);
 
-/* Writes a playlist file, replaced as a whole: M3U when the name ends in .m3u or .m3u8, else JSON. */
+/* Writes a playlist file, replaced as a whole: M3U for names in .m3u or .m3u8, else JSON. */
 int playlist_write(const struct title_list *l, const char *name, const char *path,
                    struct err *err);
 

@@ -1,5 +1,5 @@
-/* "Looks sad, you asked to be lifted: comedy does that; 8.1 from 310,000 votes; with Amy Adams, whom
- * you like." */
+/* "Looks sad, you asked to be lifted: comedies do that; 8.1 from 310,000 votes; with Amy Adams,
+ * whom you like." */
 #include "catalog/reason.h"
 
 #include <ctype.h>

@@ -64,7 +64,7 @@ bool recommend_parse_decade(const char *text, int *year_min, int *year_max);
 int recommend(struct catalog *c, struct feedback *f, const struct recommend_query *q,
               struct title_list *out, struct err *err);
 
-/* "You look sad (61 %), a little neutral (22 %)" -> "sad 61 %, neutral 22 %". For notes and logs. */
+/* "sad 61 %, neutral 22 %": what matters of the mood. For notes and logs. */
 void recommend_mood_text(const struct emotion_scores *mood, char *out, int cap);
 
 /* Counts kept since catalog_open() by SQLite over the statements recommend() and catalog_search()

@@ -1,5 +1,5 @@
-/* Is a review sentence positive? NBSVM (Wang and Manning, "Baselines and Bigrams", ACL 2012): a linear
- * model over words and pairs of words, weighted by their naive Bayes log-count ratios.
+/* Is a review sentence positive? NBSVM (Wang and Manning, "Baselines and Bigrams", ACL 2012): a
+ * linear model over words and pairs of words, weighted by their naive Bayes log-count ratios.
  * models/sentiment.tsv holds the finished weights; `moodreel-lab sentiment` trains them. */
 #ifndef CATALOG_SENTIMENT_H
 #define CATALOG_SENTIMENT_H

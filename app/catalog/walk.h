@@ -1,5 +1,5 @@
-/* The walk along the shelf: filters and scores, best first, until no later title can win. Private to
- * app/catalog. */
+/* The walk along the shelf: filters and scores, best first, until no later title can win. Private
+ * to app/catalog. */
 #ifndef CATALOG_WALK_H
 #define CATALOG_WALK_H
 

@@ -80,7 +80,7 @@ struct quality {
     int users;
 };
 
-/* Rank of the held-out item among those the user has not rated; of equals the lower number first. */
+/* Rank of the held-out item among those not rated; of equals the lower number first. */
 static int rank_of(const double *score, const struct history *h, int items)
 {
     int wanted = h->v[h->count - 1].item, rank = 0;

@@ -9,8 +9,8 @@
  * 10 and 20 of popularity, EASE, and EASE with fading likes. */
 int ranking_movielens(const char *file, double lambda, struct err *err);
 
-/* LDOS-CoMoDa: each viewing rated 4 or 5 asks "this emotion" and its film should rank high among all
- * films. Ten folds by user: everything learnt comes from the other nine. */
+/* LDOS-CoMoDa: each viewing rated 4 or 5 asks "this emotion" and its film should rank high among
+ * all films. Ten folds by user: everything learnt comes from the other nine. */
 int ranking_moods(const char *file, struct err *err);
 
 #endif

@@ -1,11 +1,11 @@
 /* `moodreel-lab ranking`: LDOS-CoMoDa part. The protocol is in ranking.h.
  *
- * Every method sees the same popularity (viewings by the other users); they differ in what they make
- * of the emotion:
+ * Every method sees the same popularity (viewings by the other users); they differ in what they
+ * make of the emotion:
  *   popularity    nothing
  *   seed-000 ...  titles of the table's genres first, by popularity
- *   match, lift   the shipped policies: (1 + mean weight) / 2 times log of 2 + popularity. `match` comes
- *                 from this very data, so it is shown for comparison only
+ *   match, lift   the shipped policies: (1 + mean weight) / 2 times log of 2 + popularity. `match`
+ *                 comes from this very data, so it is shown for comparison only
  *   match refit   the same rule with weights from the other nine folds: the honest figure */
 #include <math.h>
 #include <stdio.h>
@@ -21,9 +21,10 @@ enum { FOLDS = 10, GENRES = 24, ITEMS_MOST = 5000, GENRES_OF_ITEM = 3 };
 
 /* Codes of the data set, inferred from known films (the list is not published with it). */
 static const char *const genre_names[GENRES] = {
-    "",          "Action", "Adult",   "Adventure", "Animation",   "",        "Biography", "Comedy",
-    "Crime",     "Documentary", "Drama", "Family", "Fantasy",     "History", "Horror",    "Music",
-    "Musical",   "Mystery", "Romance", "Sci-Fi",   "Sport",       "Thriller", "War",      "Western"};
+    "",       "Action",    "Adult",     "Adventure",   "Animation", "",        "Biography",
+    "Comedy", "Crime",     "Documentary", "Drama",     "Family",    "Fantasy", "History",
+    "Horror", "Music",     "Musical",   "Mystery",     "Romance",   "Sci-Fi",  "Sport",
+    "Thriller", "War",     "Western"};
 
 /* dominantEmo 1 .. 7. */
 static const enum emotion emotions[8] = {

@@ -137,8 +137,8 @@ static void generate(const char *folder, int rows, int ratings)
     rng_seed(&r, 1, 0);
     make_words(&r);
     gzFile f = create(folder, "title.basics.tsv",
-                      "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\tendYear\t"
-                      "runtimeMinutes\tgenres\n");
+                      "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\t"
+                      "endYear\truntimeMinutes\tgenres\n");
     for (int id = 1; id <= rows; id++) {
         str_clear(&line);
         add_basics_row(&r, id, &line);

@@ -6,7 +6,8 @@
 
 static const char films[] =
     "imdb_id\ttitle\tyear\truntime\tgenres\tlanguage\tdirector\tactors\trating\tvotes\n"
-    "tt0000101\tSunny Days\t1994\t95\tComedy|Romance\ten\tAnna Able\tBob Best|Cleo Cane\t8.0\t90000\n"
+    "tt0000101\tSunny Days\t1994\t95\tComedy|Romance\ten\tAnna Able\tBob Best|Cleo Cane\t8.0\t"
+    "90000\n"
     "tt0000102\tLaughing Twice\t1994\t100\tComedy|Romance\ten\tAnna Able\tBob Best\t7.9\t90000\n"
     "tt0000103\tThe Long Joke\t1996\t140\tComedy\ten\tAnna Able\tCleo Cane\t7.8\t80000\n"
     "tt0000104\tSinging Hill\t1965\t120\tFamily|Musical\ten\tDan Dorn\tEve Eder\t7.7\t60000\n"

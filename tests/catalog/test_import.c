@@ -164,20 +164,47 @@ static void imdb_filters_apply(void **state)
     assert_int_equal(import_run(&o, NULL, &err), ERR_FORMAT);
 }
 
+/* Every row of every table, as text; free the string. (The bytes of the file depend on the order in
+ * which pages were filled.) */
+static struct str dump_database(void)
+{
+    static const char *const tables[] = {
+        "source", "genre_set", "title", "person", "credit", "title_language", "shelf",
+        "shelf_kind", "shelf_language", "title_mood", "person_rank", "title_rank"};
+    struct str out = {0};
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(testing_path(dir, "catalog.db"), &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        char *sql = sqlite3_mprintf("SELECT * FROM %s ORDER BY 1, 2", tables[i]);
+        sqlite3_stmt *st = NULL;
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+        while (sqlite3_step(st) == SQLITE_ROW)
+            for (int c = 0; c < sqlite3_column_count(st); c++) {
+                const void *value = sqlite3_column_blob(st, c);
+                if (value != NULL)
+                    str_add(&out, value, (size_t)sqlite3_column_bytes(st, c));
+                str_addf(&out, "|");
+            }
+        sqlite3_finalize(st);
+        sqlite3_free(sql);
+    }
+    sqlite3_close(db);
+    return out;
+}
+
 static void importing_twice_gives_the_same_catalogue(void **state)
 {
     (void)state;
     struct err err = {0};
-    size_t first = 0, second = 0;
     put_imdb();
     fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err);
-    void *a = bytes_of("catalog.db", &first);
+    struct str first = dump_database();
     fixture_check(import(IMPORT_IMDB, dir, NULL, &err), &err);
-    void *b = bytes_of("catalog.db", &second);
-    assert_int_equal(first, second);
-    assert_memory_equal(a, b, first);
-    free(a);
-    free(b);
+    struct str second = dump_database();
+    assert_int_equal(first.len, second.len);
+    assert_memory_equal(first.s, second.s, first.len);
+    str_free(&first);
+    str_free(&second);
 }
 
 static void sources_add_to_each_other(void **state)
@@ -471,7 +498,7 @@ static void every_single_failed_write_changes_nothing(void **state)
     free(before);
 }
 
-/* --- databases from elsewhere ------------------------------------------------------------------ */
+/* --- databases from elsewhere ---------------------------------------------------------------- */
 
 static void make_database(const char *name, const char *sql)
 {

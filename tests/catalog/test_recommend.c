@@ -536,8 +536,8 @@ static void playlists_hold_one_title_a_line(void **state)
     title_list_free(&l);
 }
 
-/* B of two users who both know items 0 and 1, and a third who knows 1 and 2, worked out by hand from
- * P = (G + I)^-1 with G = [2 2 0; 2 3 1; 0 1 1]. */
+/* B of two users who both know items 0 and 1, and a third who knows 1 and 2, worked out by hand
+ * from P = (G + I)^-1 with G = [2 2 0; 2 3 1; 0 1 1]. */
 static void ease_equals_a_case_worked_by_hand(void **state)
 {
     (void)state;
