@@ -37,12 +37,20 @@ static bool is_blank(char c)
     return (unsigned char)c <= ' ' || c == 0x7f;
 }
 
+/* Also the no-break spaces that the IMDB 5000 table leaves behind its titles. */
+static int blank_end(struct cell c)
+{
+    if (c.len >= 2 && memcmp(c.s + c.len - 2, "\xc2\xa0", 2) == 0)
+        return 2;
+    return c.len > 0 && is_blank(c.s[c.len - 1]);
+}
+
 static struct cell trimmed(struct cell c)
 {
     while (c.len > 0 && is_blank(c.s[0]))
         c.s++, c.len--;
-    while (c.len > 0 && is_blank(c.s[c.len - 1]))
-        c.len--;
+    while (blank_end(c) > 0)
+        c.len -= blank_end(c);
     return c;
 }
 

@@ -259,16 +259,23 @@ static int fill_list(struct walk *s, int wanted, struct title_list *l, struct er
     return rc < 0 ? rc : ERR_OK;
 }
 
-static int remember(struct walk *s, const struct title_list *l, struct err *err)
+/* A disk that cannot be written to takes the memory away, not the list. */
+static void remember(struct walk *s, struct title_list *l)
 {
+    struct err err = {0};
     int64_t *ids = mem_new((size_t)l->count + 1, sizeof *ids);
     for (int i = 0; i < l->count; i++)
         ids[i] = l->v[i].id;
-    int rc = feedback_add_shown(s->feedback, ids, l->count, err);
-    if (rc == ERR_OK)
+    if (feedback_add_shown(s->feedback, ids, l->count, &err) == ERR_OK) {
         taste_note_shown(s->c, s->feedback, ids, l->count);
+    } else {
+        struct str note = {0};
+        str_addf(&note, "%s%sWhat was shown is not remembered: %s.", l->note,
+                 l->note[0] != '\0' ? " " : "", err.text);
+        l->note = arena_strdup(l->arena, note.s);
+        str_free(&note);
+    }
     free(ids);
-    return rc;
 }
 
 static bool uses_memory(const struct walk *s)
@@ -288,13 +295,13 @@ static int choose(struct walk *s, struct title_list *out, struct err *err)
     else if (policy_uses_diversity(s->q->policy))
         pick_varied(&s->pool, s->c, wanted, mmr_lambda);
     int rc = fill_list(s, wanted, &l, err);
-    if (rc == ERR_OK && uses_memory(s))
-        rc = remember(s, &l, err);
     if (rc < 0) {
         title_list_free(&l);
         return rc;
     }
     note_shortage(s, wanted, &l);
+    if (uses_memory(s))
+        remember(s, &l);
     *out = l;
     return ERR_OK;
 }

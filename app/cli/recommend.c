@@ -302,18 +302,28 @@ struct desk {
     struct title_list list;
 };
 
-static int open_desk(struct desk *d, const struct recommend_options *o, struct err *err)
+/* Without a file for it there is no memory, but there are recommendations. */
+static int open_feedback(struct desk *d, const struct recommend_options *o, struct err *err)
 {
     bool moved = false;
-    int rc = policy_load(&d->policy, o->policy, err);
-    if (rc == ERR_OK)
-        rc = catalog_open(&d->catalog, o->catalog, err);
-    if (rc == ERR_OK)
-        rc = feedback_open(&d->feedback, NULL, &moved, err);
+    bool needed = o->like != NULL || o->dislike != NULL || o->seen != NULL || o->later != NULL;
+    int rc = feedback_open(&d->feedback, NULL, &moved, err);
     if (moved)
         fputs("moodreel: the file of your likes was damaged; it was moved aside and a new one "
               "begun\n", stderr);
-    return rc;
+    if (rc == ERR_OK || needed)
+        return rc;
+    fprintf(stderr, "moodreel: going on without your likes and without memory: %s\n", err->text);
+    err_clear(err);
+    return ERR_OK;
+}
+
+static int open_desk(struct desk *d, const struct recommend_options *o, struct err *err)
+{
+    int rc = policy_load(&d->policy, o->policy, err);
+    if (rc == ERR_OK)
+        rc = catalog_open(&d->catalog, o->catalog, err);
+    return rc == ERR_OK ? open_feedback(d, o, err) : rc;
 }
 
 static void close_desk(struct desk *d)

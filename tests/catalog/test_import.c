@@ -249,6 +249,50 @@ static void sources_add_to_each_other(void **state)
     catalog_close(c);
 }
 
+static void public_tables_are_understood(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    put("tmdb.csv", "budget,genres,id,original_language,original_title,release_date,runtime,title,"
+                    "vote_average,vote_count\n"
+                    "1,\"[{\"\"id\"\": 28, \"\"name\"\": \"\"Action\"\"}, {\"\"id\"\": 878, "
+                    "\"\"name\"\": \"\"Science Fiction\"\"}]\",19995,cn,Orig,2009-12-10,162.0,Tmdb "
+                    "Film,7.2,11800\n");
+    put("five.csv", "color,director_name,duration,actor_2_name,genres,actor_1_name,movie_title,"
+                    "num_voted_users,actor_3_name,movie_imdb_link,language,content_rating,"
+                    "title_year,imdb_score\n"
+                    "Color,James C,178,Joel M,Action|Fantasy,CCH P,Avatar\xc2\xa0,886204,Wes S,"
+                    "http://www.imdb.com/title/tt0499549/?ref_=fn,English,PG-13,2009,7.9\n");
+    put("seed.csv", "movieId,title,genres\n5,\"Postino, Il (1994)\",Comedy|Drama\n"
+                    "6,Na\xefve (1990),Drama\n");
+    fixture_check(import(IMPORT_MOVIES, testing_path(dir, "tmdb.csv"), NULL, &err), &err);
+    fixture_check(import(IMPORT_MOVIES, testing_path(dir, "five.csv"), NULL, &err), &err);
+    fixture_check(import(IMPORT_MOVIES, testing_path(dir, "seed.csv"), NULL, &err), &err);
+    struct catalog *c = reopen();
+    struct title_list l = {0};
+    fixture_check(catalog_search(c, "tmdb film", TITLE_FILM, 5, &l, &err), &err);
+    assert_int_equal(l.count, 1);
+    assert_string_equal(l.v->genres, "Action, Sci-Fi");
+    assert_string_equal(l.v->language, "zh");
+    assert_int_equal(l.v->year, 2009);
+    assert_int_equal(l.v->minutes, 162);
+    title_list_free(&l);
+    l = title(c, 499549);
+    assert_string_equal(l.v->name, "Avatar");
+    assert_string_equal(l.v->cast, "CCH P, Joel M, Wes S");
+    assert_int_equal(l.v->certificate, 13);
+    title_list_free(&l);
+    fixture_check(catalog_search(c, "il postino", TITLE_FILM, 5, &l, &err), &err);
+    assert_int_equal(l.count, 1);
+    assert_string_equal(l.v->name, "Il Postino");
+    assert_int_equal(l.v->year, 1994);
+    title_list_free(&l);
+    fixture_check(catalog_search(c, "naive", TITLE_FILM, 5, &l, &err), &err);
+    assert_string_equal(l.v->name, "Naïve");
+    title_list_free(&l);
+    catalog_close(c);
+}
+
 static void movielens_ratings_become_taste(void **state)
 {
     (void)state;
@@ -612,6 +656,7 @@ int main(void)
         TEST(imdb_filters_apply),
         TEST(importing_twice_gives_the_same_catalogue),
         TEST(sources_add_to_each_other),
+        TEST(public_tables_are_understood),
         TEST(movielens_ratings_become_taste),
         TEST(other_movielens_layouts_are_read),
         TEST(bad_files_leave_the_old_catalogue),
