@@ -10,25 +10,19 @@ struct job {
     struct nn_tape *tape;
     struct tape_op *op;
     tape_job_fn *fn;
-    bool begin, end; /* what the batch norms around it left to it */
 };
 
 static void run_jobs(void *arg, int begin, int end, int thread)
 {
     const struct job *j = arg;
     (void)thread;
-    for (int i = begin; i < end; i++) {
-        if (j->begin)
-            tape__begin_image(j->tape, j->op, i);
+    for (int i = begin; i < end; i++)
         j->fn(j->tape, j->op, i);
-        if (j->end)
-            tape__end_image(j->tape, j->op, i);
-    }
 }
 
 void tape__each(struct nn_tape *t, struct tape_op *op, int n, tape_job_fn *fn)
 {
-    struct job j = {t, op, fn, false, false};
+    struct job j = {t, op, fn};
     pool_for(t->pool, n, 1, run_jobs, &j);
 }
 
@@ -37,16 +31,48 @@ void tape__each_image(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn)
     tape__each(t, op, t->count, fn);
 }
 
+void tape__slot(const struct nn_tape *t, int s, int *begin, int *end)
+{
+    *begin = t->count * s / TAPE_SLOTS;
+    *end = t->count * (s + 1) / TAPE_SLOTS;
+}
+
+static void run_forward(void *arg, int begin, int end, int thread)
+{
+    const struct job *j = arg;
+    int from, to, unused;
+    (void)thread;
+    tape__slot(j->tape, begin, &from, &unused);
+    tape__slot(j->tape, end - 1, &unused, &to);
+    for (int i = from; i < to; i++) {
+        tape__begin_image(j->tape, j->op, i);
+        j->fn(j->tape, j->op, i);
+    }
+}
+
+static void run_backward(void *arg, int begin, int end, int thread)
+{
+    const struct job *j = arg;
+    int from, to, unused;
+    (void)thread;
+    tape__slot(j->tape, begin, &from, &unused);
+    tape__slot(j->tape, end - 1, &unused, &to);
+    for (int i = from; i < to; i++) {
+        j->fn(j->tape, j->op, i);
+        tape__end_image(j->tape, j->op, i);
+    }
+}
+
 void tape__forward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn)
 {
-    struct job j = {t, op, fn, true, false};
-    pool_for(t->pool, t->count, 1, run_jobs, &j);
+    struct job j = {t, op, fn};
+    pool_for(t->pool, TAPE_SLOTS, 1, run_forward, &j);
 }
 
 void tape__backward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn)
 {
-    struct job j = {t, op, fn, false, true};
-    pool_for(t->pool, t->count, 1, run_jobs, &j);
+    struct job j = {t, op, fn};
+    pool_for(t->pool, TAPE_SLOTS, 1, run_backward, &j);
 }
 
 void tape__begin_image(struct nn_tape *t, struct tape_op *op, int image)
@@ -63,12 +89,6 @@ void tape__end_image(struct nn_tape *t, struct tape_op *op, int image)
             tape__norm_gradient_sums(t, op->inputs[i].sum, image);
 }
 
-void tape__slot(const struct nn_tape *t, int s, int *begin, int *end)
-{
-    *begin = t->count * s / TAPE_SLOTS;
-    *end = t->count * (s + 1) / TAPE_SLOTS;
-}
-
 /* Gradient memory */
 
 static void zero(float *p, size_t floats)
@@ -82,7 +102,7 @@ void tape__clear_border(const struct tape_tensor *x, int image)
     const int *b = at->border;
     if (!(b[0] | b[1] | b[2] | b[3]))
         return;
-    float *image0 = x->grad + (size_t)image * at->image;
+    float *image0 = x->grad + tape__place(x, x->grad_window, image) * at->image;
     for (int block = 0; block < x->blocks; block++) {
         float *p = image0 + (size_t)block * at->plane;
         size_t left = (size_t)b[1] * 16, right = (size_t)b[3] * 16;
@@ -98,7 +118,7 @@ void tape__clear_border(const struct tape_tensor *x, int image)
 
 void tape__clear_grad(const struct tape_tensor *x, int image)
 {
-    zero(x->grad + (size_t)image * x->grad_at.image, x->grad_at.image);
+    zero(x->grad + tape__place(x, x->grad_window, image) * x->grad_at.image, x->grad_at.image);
 }
 
 /* Forward */

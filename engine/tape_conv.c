@@ -56,6 +56,16 @@ static enum tape_conv_form choose_form(const struct nn_tape *t, const struct tap
     return c->w.groups > 1 && c->w.groups == c->ic && c->oc == c->ic ? TAPE_DEPTHWISE : TAPE_DENSE;
 }
 
+/* Images at a time, when it works by slots. */
+static int window(const struct tape_op *op)
+{
+    const struct tape_conv *c = op->own;
+    if (c->form == TAPE_PLANAR)
+        return 1;
+    bool whole_batch = c->fast ? tape__winograd_large(c) : c->slots == 1;
+    return whole_batch ? 0 : c->group;
+}
+
 static void plan_memory(struct nn_tape *t, struct tape_op *op, struct tape_conv *c)
 {
     const struct tape_tensor *x = op->inputs[0].tensor;
@@ -64,10 +74,11 @@ static void plan_memory(struct nn_tape *t, struct tape_op *op, struct tape_conv 
               : c->form == TAPE_DENSE ? nn_conv16_size(c->oc, c->ic, kh, kw)
                                       : nn_depthwise16_size(c->oc, kh, kw);
     c->slots = c->size > SMALL_WEIGHTS ? 1 : TAPE_SLOTS;
-    c->group = 1 + GOOD_PIXELS / (op->y->h * op->y->w);
+    while (c->group * op->y->h * op->y->w < GOOD_PIXELS)
+        c->group *= 2;
     c->fast = tape__winograd_plan(t, op);
-    if (op->norm && c->group < t->batch && (c->slots > 1 || c->fast))
-        op->y->grad_images = TAPE_SLOTS * c->group < t->batch ? TAPE_SLOTS * c->group : t->batch;
+    if (op->norm && window(op) && TAPE_SLOTS * c->group < t->batch)
+        op->y->grad_window = c->group; /* behind a batch norm nobody else sees dy */
     tape__want(t, &c->packed, c->size);
     tape__want(t, &c->dw, c->size * (size_t)c->slots);
     tape__want(t, &c->bias, (size_t)c->out_blocks * 16);
@@ -89,6 +100,7 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
     if (!nn__is_constant(t->graph, op->node->inputs[1]))
         return nn__node_error(op->node, err, ERR_UNSUPPORTED, "its weights are not constant");
     struct tape_tensor *x = op->inputs[0].tensor, *dy = tape__grad_root(op->y);
+    c->group = 1;
     c->oc = op->y->channels;
     c->ic = x->channels;
     c->out_blocks = op->y->blocks;
@@ -262,8 +274,8 @@ static double *bias_sums(const struct tape_conv *c, int image)
     return (double *)(void *)c->db + (size_t)image * (size_t)c->out_blocks * 16;
 }
 
-/* dy before the clip, and the bias gradient of one image, whose dy lies at `place`. */
-static void unclip_image(struct nn_tape *t, struct tape_op *op, int image, int place)
+/* dy before the clip, and the bias gradient of one image. */
+static void unclip_image(struct nn_tape *t, struct tape_op *op, int image)
 {
     struct tape_conv *c = op->own;
     const struct tape_tensor *y = op->y;
@@ -275,7 +287,7 @@ static void unclip_image(struct nn_tape *t, struct tape_op *op, int image, int p
         for (int r = 0; r < y->h; r++) {
             const float *out =
                 tape__image(y, image) + (size_t)b * y->at.plane + (size_t)r * y->at.row;
-            float *dy = tape__grad_image(y, place) + (size_t)b * y->grad_at.plane +
+            float *dy = tape__grad_image(y, image) + (size_t)b * y->grad_at.plane +
                         (size_t)r * y->grad_at.row;
             if (clips)
                 t->k->clip_back(out, dy, dy, (size_t)y->w * 16, op->lo, op->hi);
@@ -284,18 +296,18 @@ static void unclip_image(struct nn_tape *t, struct tape_op *op, int image, int p
         }
 }
 
-const float *tape__conv_output_gradient_at(const struct tape_op *op, int place)
+const float *tape__conv_output_gradient_at(const struct tape_op *op, int image)
 {
     const struct tape_conv *c = op->own;
     const struct tape_geometry *at = &op->y->grad_at;
     ptrdiff_t top = c->phases[0][0].offset - (c->phases[0][0].taps - 1);
     ptrdiff_t left = c->phases[1][0].offset - (c->phases[1][0].taps - 1);
-    return tape__grad_image(op->y, place) + top * (ptrdiff_t)at->row + left * 16;
+    return tape__grad_image(op->y, image) + top * (ptrdiff_t)at->row + left * 16;
 }
 
 /* One phase of the input gradient: rows stride * i + p, columns stride * j + q. */
-static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int place, int p,
-                                 int q, const float *w, int b0, int b1)
+static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int p, int q,
+                                 const float *w, int b0, int b1)
 {
     const struct tape_conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
@@ -304,7 +316,7 @@ static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int imag
     ptrdiff_t top = pr->offset - (pr->taps - 1) * c->gap[0];
     ptrdiff_t left = pc->offset - (pc->taps - 1) * c->gap[1];
     struct nn_conv16 k = {
-        .x = tape__grad_image(y, place) + top * (ptrdiff_t)y->grad_at.row + left * 16,
+        .x = tape__grad_image(y, image) + top * (ptrdiff_t)y->grad_at.row + left * 16,
         .w = w,
         .y = tape__grad_image(x, image) + (size_t)p * x->grad_at.row + (size_t)q * 16,
         .x_plane = y->grad_at.plane,
@@ -343,8 +355,7 @@ void tape__conv_begin_input_gradient(struct tape_op *op, int image)
         tape__clear_border(op->inputs[0].tensor, image);
 }
 
-static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int image, int place,
-                                  int b0, int b1)
+static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int image, int b0, int b1)
 {
     const struct tape_conv *c = op->own;
     const float *w = c->flipped;
@@ -352,7 +363,7 @@ static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int ima
         for (int q = 0; q < c->w.stride[1]; q++) {
             int taps = c->phases[0][p].taps * c->phases[1][q].taps;
             if (taps)
-                input_gradient_phase(t, op, image, place, p, q, w, b0, b1);
+                input_gradient_phase(t, op, image, p, q, w, b0, b1);
             w += c->size / (size_t)(c->w.kernel[0] * c->w.kernel[1]) * (size_t)taps;
         }
 }
@@ -366,21 +377,21 @@ static void input_gradient_slot(struct nn_tape *t, struct tape_op *op, int slot)
         tape__conv_begin_input_gradient(op, i);
     for (int b = 0; b < c->in_blocks; b += BLOCKS_AT_ONCE)
         for (int i = begin; i < end; i++)
-            input_gradient_blocks(t, op, i, i, b, next_blocks(b, c->in_blocks));
+            input_gradient_blocks(t, op, i, b, next_blocks(b, c->in_blocks));
     for (int i = begin; i < end; i++)
         tape__end_image(t, op, i);
 }
 
 /* Adds the weight gradient of some images and blocks to a slot's sum. */
 static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int begin, int end,
-                            int place, int o0, int o1)
+                            int o0, int o1)
 {
     const struct tape_conv *c = op->own;
     const struct tape_tensor *y = op->y;
     const struct tape_geometry *at = input_geometry(t, op);
     struct nn_conv16_dw k = {
         .x = tape__conv_input(t, op, begin),
-        .dy = tape__grad_image(y, place),
+        .dy = tape__grad_image(y, begin),
         .dw = c->dw + (size_t)slot * c->size,
         .x_image = at->image,
         .x_plane = at->plane,
@@ -407,42 +418,42 @@ static void weight_gradient(struct nn_tape *t, struct tape_op *op, int slot, int
         t->k->depthwise16_dw(&k, o0, o1);
 }
 
-void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image, int place)
+void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image)
 {
     const struct tape_conv *c = op->own;
     if (op->norm)
-        tape__norm_gradient(t, op->norm, image, place);
+        tape__norm_gradient(t, op->norm, image);
     if (c->has_bias || op->lo > -INFINITY || op->hi < INFINITY)
-        unclip_image(t, op, image, place);
-}
-
-static void output_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
-{
-    tape__conv_output_gradient(t, op, image, image);
+        unclip_image(t, op, image);
 }
 
 /* Small weights: everything for a few images while they are in the cache. Small images go several
- * at a time, which the weight gradient likes. Behind a batch norm nobody else sees dy: then it
- * stays in a few places of the slot. */
+ * at a time, which the weight gradient likes. */
+static void backward_group(struct nn_tape *t, struct tape_op *op, int slot, int first, int last)
+{
+    const struct tape_conv *c = op->own;
+    const struct tape_tensor *x = op->inputs[0].tensor;
+    for (int i = first; i < last; i++)
+        tape__conv_output_gradient(t, op, i);
+    for (int i = first; i < last && x->window; i++)
+        tape__begin_image(t, op, i);
+    if (tape__gradients(t, op, 1))
+        weight_gradient(t, op, slot, first, last, 0, c->out_blocks);
+    for (int i = first; i < last && x->has_grad; i++) {
+        tape__conv_begin_input_gradient(op, i);
+        input_gradient_blocks(t, op, i, 0, c->in_blocks);
+        tape__end_image(t, op, i);
+    }
+}
+
 static void backward_slot(struct nn_tape *t, struct tape_op *op, int slot)
 {
     const struct tape_conv *c = op->own;
     int begin, end;
     tape__slot(t, slot, &begin, &end);
     memset(c->dw + (size_t)slot * c->size, 0, c->size * sizeof *c->dw);
-    for (int first = begin; first < end; first += c->group) {
-        int last = end - first < c->group ? end : first + c->group;
-        int place = op->y->grad_images < t->batch ? slot * c->group : first;
-        for (int i = first; i < last; i++)
-            tape__conv_output_gradient(t, op, i, place + i - first);
-        if (tape__gradients(t, op, 1))
-            weight_gradient(t, op, slot, first, last, place, 0, c->out_blocks);
-        for (int i = first; i < last && op->inputs[0].tensor->has_grad; i++) {
-            tape__conv_begin_input_gradient(op, i);
-            input_gradient_blocks(t, op, i, place + i - first, 0, c->in_blocks);
-            tape__end_image(t, op, i);
-        }
-    }
+    for (int i = begin; i < end; i += c->group)
+        backward_group(t, op, slot, i, end - i < c->group ? end : i + c->group);
 }
 
 /* Large weights: some output blocks over all images, so that their sums stay in the cache. */
@@ -452,7 +463,7 @@ static void weight_gradient_blocks(struct nn_tape *t, struct tape_op *op, int jo
     size_t part = c->size / (size_t)c->out_blocks;
     int b0 = job * BLOCKS_AT_ONCE, b1 = next_blocks(b0, c->out_blocks);
     memset(c->dw + (size_t)b0 * part, 0, (size_t)(b1 - b0) * part * sizeof *c->dw);
-    weight_gradient(t, op, 0, 0, t->count, 0, b0, b1);
+    weight_gradient(t, op, 0, 0, t->count, b0, b1);
 }
 
 static void backward(struct nn_tape *t, struct tape_op *op)
@@ -466,7 +477,7 @@ static void backward(struct nn_tape *t, struct tape_op *op)
         tape__each(t, op, TAPE_SLOTS, backward_slot);
         return;
     }
-    tape__each_image(t, op, output_gradient_image);
+    tape__each_image(t, op, tape__conv_output_gradient);
     if (tape__gradients(t, op, 1))
         tape__each(t, op, (c->out_blocks + BLOCKS_AT_ONCE - 1) / BLOCKS_AT_ONCE,
                    weight_gradient_blocks);
@@ -504,4 +515,4 @@ static void collect(struct nn_tape *t, struct tape_op *op)
     }
 }
 
-const struct tape_kind tape__conv = {setup, prepare, forward, backward, collect};
+const struct tape_kind tape__conv = {setup, window, prepare, forward, backward, collect};

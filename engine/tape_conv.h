@@ -24,7 +24,7 @@ struct tape_conv {
     float *dense;            /* grouped: OIHW with zeros */
     float *dw;               /* [slots][size] */
     int slots;
-    int group; /* images that a slot works on at a time */
+    int group; /* images that a slot works on at a time; a power of two */
     bool has_bias;
     float *db;                    /* doubles [batch][out blocks][16], bias gradient by image */
     struct tape_phase *phases[2]; /* [stride] of rows, of columns */
@@ -36,13 +36,14 @@ struct tape_conv {
 /* The input of an image at its first tap. */
 const float *tape__conv_input(const struct nn_tape *t, const struct tape_op *op, int image);
 /* dy at its first tap for the input gradient of stride 1. */
-const float *tape__conv_output_gradient_at(const struct tape_op *op, int place);
-/* Makes the gradient of the output at `place` from that behind the batch norm and the clip. */
-void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image, int place);
+const float *tape__conv_output_gradient_at(const struct tape_op *op, int image);
+/* Makes the gradient of the output from that behind the batch norm and the clip. */
+void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image);
 /* Before the input gradient of an image is written. */
 void tape__conv_begin_input_gradient(struct tape_op *op, int image);
 
 /* Winograd: plan() returns NULL when the direct way is better; prepare() follows the packing. */
+bool tape__winograd_large(const struct tape_conv *c); /* it works on the whole batch */
 struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op);
 void tape__winograd_prepare(const struct nn_tape *t, struct tape_op *op);
 void tape__winograd_forward(struct nn_tape *t, struct tape_op *op);

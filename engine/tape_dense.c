@@ -189,4 +189,4 @@ static void backward(struct nn_tape *t, struct tape_op *op)
         input_gradient(t, op);
 }
 
-const struct tape_kind tape__dense = {setup, NULL, forward, backward, NULL};
+const struct tape_kind tape__dense = {setup, NULL, NULL, forward, backward, NULL};

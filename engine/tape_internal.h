@@ -36,8 +36,11 @@ struct tape_tensor {
     int consumers;
     int first_writer, last_reader; /* life of the gradient, as steps of the backward pass */
     size_t grad_offset;            /* in the gradient arena */
-    int grad_images;               /* images that the gradient has room for: the batch, or fewer
-                                    * when its only reader works on a few at a time */
+    /* Nonzero: data (gradient) lives only while a slot works on a few images; image i of slot s
+     * lies at place s * window + i % window, counted from the slot's first image. A power of two.
+     */
+    int window, grad_window;
+    const struct nn_tape *tape;
 };
 
 struct tape_op;
@@ -45,7 +48,8 @@ struct tape_op;
 /* One kind of operator. `prepare` and `collect` run once per step, each in one thread. */
 struct tape_kind {
     int (*setup)(struct nn_tape *t, struct tape_op *op, struct err *err); /* sizes, borders */
-    void (*prepare)(const struct nn_tape *t, struct tape_op *op);         /* pack weights */
+    int (*window)(const struct tape_op *op); /* images that it reads at a time; NULL or 0: all */
+    void (*prepare)(const struct nn_tape *t, struct tape_op *op); /* pack weights */
     void (*forward)(struct nn_tape *t, struct tape_op *op);
     void (*backward)(struct nn_tape *t, struct tape_op *op);
     void (*collect)(struct nn_tape *t, struct tape_op *op); /* finish weight gradients */
@@ -136,9 +140,9 @@ typedef void tape_job_fn(struct nn_tape *t, struct tape_op *op, int job);
 void tape__each_image(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn);
 void tape__each(struct nn_tape *t, struct tape_op *op, int n, tape_job_fn *fn);
 
-/* Forward and backward passes of an operator go through these two, which also do what the batch
- * norms around it left to it. begin: before the forward pass of an image reads its inputs; end:
- * after the backward pass of an image has written their gradients. */
+/* Forward and backward passes of an operator go through these two, slot by slot, which also do what
+ * the batch norms around it left to it. begin: before the forward pass of an image reads its
+ * inputs; end: after the backward pass of an image has written their gradients. */
 void tape__begin_image(struct nn_tape *t, struct tape_op *op, int image);
 void tape__end_image(struct nn_tape *t, struct tape_op *op, int image);
 void tape__forward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *fn);
@@ -147,14 +151,24 @@ void tape__backward_images(struct nn_tape *t, struct tape_op *op, tape_job_fn *f
 /* The images [*begin, *end) of slot s. */
 void tape__slot(const struct nn_tape *t, int s, int *begin, int *end);
 
+/* Where image i lies in memory with this window; the inverse of tape__slot() finds its slot. */
+static inline size_t tape__place(const struct tape_tensor *x, int window, int image)
+{
+    if (window == 0)
+        return (size_t)image;
+    int count = x->tape->count, slot = ((image + 1) * TAPE_SLOTS - 1) / count;
+    int within = image - count * slot / TAPE_SLOTS;
+    return (size_t)(slot * window + within % window);
+}
+
 static inline float *tape__image(const struct tape_tensor *x, int image)
 {
-    return x->data + (size_t)image * x->at.image + x->at.origin;
+    return x->data + tape__place(x, x->window, image) * x->at.image + x->at.origin;
 }
 
 static inline float *tape__grad_image(const struct tape_tensor *x, int image)
 {
-    return x->grad + (size_t)image * x->grad_at.image + x->grad_at.origin;
+    return x->grad + tape__place(x, x->grad_window, image) * x->grad_at.image + x->grad_at.origin;
 }
 
 /* The tensor whose gradient memory x uses. */

@@ -145,6 +145,7 @@ static void concat_backward(struct nn_tape *t, struct tape_op *op)
     tape__backward_images(t, op, concat_back_image);
 }
 
-const struct tape_kind tape__flatten = {setup_flatten, NULL, flatten_forward, flatten_backward,
-                                        NULL};
-const struct tape_kind tape__concat = {setup_concat, NULL, concat_forward, concat_backward, NULL};
+const struct tape_kind tape__flatten = {setup_flatten,    NULL, NULL, flatten_forward,
+                                        flatten_backward, NULL};
+const struct tape_kind tape__concat = {setup_concat,    NULL, NULL, concat_forward,
+                                       concat_backward, NULL};

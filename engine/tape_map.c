@@ -419,9 +419,9 @@ static void dropout_backward(struct nn_tape *t, struct tape_op *op)
     tape__backward_images(t, op, dropout_back_image);
 }
 
-const struct tape_kind tape__add = {setup_pair, NULL, add_forward, add_backward, NULL};
-const struct tape_kind tape__mul = {setup_pair, NULL, mul_forward, mul_backward, NULL};
-const struct tape_kind tape__clip = {setup_map, NULL, clip_forward, clip_backward, NULL};
-const struct tape_kind tape__func = {setup_map, NULL, func_forward, func_backward, NULL};
-const struct tape_kind tape__dropout = {setup_dropout, NULL, dropout_forward, dropout_backward,
-                                        NULL};
+const struct tape_kind tape__add = {setup_pair, NULL, NULL, add_forward, add_backward, NULL};
+const struct tape_kind tape__mul = {setup_pair, NULL, NULL, mul_forward, mul_backward, NULL};
+const struct tape_kind tape__clip = {setup_map, NULL, NULL, clip_forward, clip_backward, NULL};
+const struct tape_kind tape__func = {setup_map, NULL, NULL, func_forward, func_backward, NULL};
+const struct tape_kind tape__dropout = {setup_dropout,    NULL, NULL, dropout_forward,
+                                        dropout_backward, NULL};

@@ -201,15 +201,15 @@ static void set_gradients(struct nn_tape *t, struct tape_op *op)
     }
 }
 
-void tape__norm_gradient(struct nn_tape *t, struct tape_op *norm, int image, int place)
+void tape__norm_gradient(struct nn_tape *t, struct tape_op *norm, int image)
 {
     const struct norm *m = norm->own;
     const struct tape_tensor *x = norm->inputs[0].tensor;
     if (!norm->inputs[0].add)
-        tape__clear_border(x, place);
+        tape__clear_border(x, image);
     for (int b = 0; b < x->blocks; b++) {
         struct nn_norm16 n = describe(norm, image, b);
-        n.dx = tape__grad_image(x, place) + (size_t)b * x->grad_at.plane;
+        n.dx = tape__grad_image(x, image) + (size_t)b * x->grad_at.plane;
         n.dx_row = x->grad_at.row;
         n.of_dy = m->dx_d + b * 16;
         n.of_x = m->dx_x + b * 16;
@@ -219,18 +219,13 @@ void tape__norm_gradient(struct nn_tape *t, struct tape_op *norm, int image, int
     }
 }
 
-static void gradient_image(struct nn_tape *t, struct tape_op *op, int image)
-{
-    tape__norm_gradient(t, op, image, image);
-}
-
 static void backward(struct nn_tape *t, struct tape_op *op)
 {
     if (!op->summed_by_reader)
         tape__each_image(t, op, tape__norm_gradient_sums);
     set_gradients(t, op);
     if (op->inputs[0].tensor->has_grad && !op->conv)
-        tape__each_image(t, op, gradient_image);
+        tape__each_image(t, op, tape__norm_gradient);
 }
 
 static void collect(struct nn_tape *t, struct tape_op *op)
@@ -244,4 +239,4 @@ static void collect(struct nn_tape *t, struct tape_op *op)
         memcpy(dbeta, m->dbeta, bytes);
 }
 
-const struct tape_kind tape__norm = {setup, NULL, forward, backward, collect};
+const struct tape_kind tape__norm = {setup, NULL, NULL, forward, backward, collect};

@@ -11,7 +11,6 @@
 void tape__norm_sums(struct nn_tape *t, struct tape_op *norm, int image, int b0, int b1);
 void tape__norm_apply(struct nn_tape *t, struct tape_op *norm, int image);
 void tape__norm_gradient_sums(struct nn_tape *t, struct tape_op *norm, int image);
-/* `place`: the image of the gradient that is written. */
-void tape__norm_gradient(struct nn_tape *t, struct tape_op *norm, int image, int place);
+void tape__norm_gradient(struct nn_tape *t, struct tape_op *norm, int image);
 
 #endif

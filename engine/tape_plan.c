@@ -76,7 +76,7 @@ void tape__want(struct nn_tape *t, float **where, size_t floats)
 static struct tape_tensor *new_tensor(struct nn_tape *t, const struct nn_shape *s)
 {
     struct tape_tensor *x = arena_alloc(t->arena, sizeof *x);
-    x->grad_images = t->batch;
+    x->tape = t;
     x->width = (int)nn__shape_elements(s, 1);
     x->rows = s->rank == 2;
     if (x->rows) { /* one line of whole vectors, so that elementwise code sees an image */
@@ -336,6 +336,44 @@ static void share_norms(struct nn_tape *t)
         }
 }
 
+/* Images that a tensor has room for. */
+static size_t images(const struct nn_tape *t, int window)
+{
+    return window ? (size_t)(window * TAPE_SLOTS) : (size_t)t->batch;
+}
+
+/* A batch norm whose readers all work on a few images at a time is not stored: each reader makes
+ * it anew, forward and backward. */
+static void window_norm(struct nn_tape *t, struct tape_op *norm)
+{
+    int most = 0, readers = 0;
+    for (int i = norm->index + 1; i < t->op_count; i++)
+        for (int k = 0; k < t->ops[i].input_count; k++) {
+            const struct tape_op *op = &t->ops[i];
+            if (op->inputs[k].tensor != norm->y)
+                continue;
+            int window = op->kind->window ? op->kind->window(op) : 0;
+            if (window == 0)
+                return;
+            most = window > most ? window : most;
+            readers++;
+        }
+    if (readers != norm->y->consumers || most * TAPE_SLOTS >= t->batch)
+        return; /* also an output of the network */
+    norm->y->window = most;
+    for (int i = norm->index + 1; i < t->op_count; i++)
+        for (int k = 0; k < t->ops[i].input_count; k++)
+            if (t->ops[i].inputs[k].tensor == norm->y)
+                t->ops[i].inputs[k].apply = norm;
+}
+
+static void window_norms(struct nn_tape *t)
+{
+    for (int i = 0; i < t->op_count; i++)
+        if (t->ops[i].kind == &tape__norm && t->ops[i].first_reader)
+            window_norm(t, &t->ops[i]);
+}
+
 static bool lives_meet(const struct tape_tensor *a, const struct tape_tensor *b)
 {
     return a->first_writer <= b->last_reader && b->first_writer <= a->last_reader;
@@ -350,7 +388,7 @@ static void place_gradient(struct nn_tape *t, struct tape_tensor **placed, int c
         moved = false;
         for (int i = 0; i < count; i++) {
             const struct tape_tensor *p = placed[i];
-            size_t size = p->grad_at.image * (size_t)p->grad_images;
+            size_t size = p->grad_at.image * images(t, p->grad_window);
             if (lives_meet(p, x) && at < p->grad_offset + size && p->grad_offset < at + floats) {
                 at = p->grad_offset + size;
                 moved = true;
@@ -370,7 +408,7 @@ static void place_gradients(struct nn_tape *t)
         struct tape_tensor *y = t->ops[i].y;
         if (!y->has_grad || y->alias)
             continue;
-        place_gradient(t, placed, count, y, y->grad_at.image * (size_t)y->grad_images);
+        place_gradient(t, placed, count, y, y->grad_at.image * images(t, y->grad_window));
         placed[count++] = y;
     }
     free(placed);
@@ -381,7 +419,7 @@ static void place_gradients(struct nn_tape *t)
 static void plan_tensor(struct nn_tape *t, struct tape_tensor *x)
 {
     tape__geometry(&x->at, x->blocks, x->h, x->w);
-    tape__want(t, &x->data, x->at.image * (size_t)t->batch);
+    tape__want(t, &x->data, x->at.image * images(t, x->window));
     if (!x->alias)
         tape__geometry(&x->grad_at, x->blocks, x->h, x->w);
 }
@@ -449,6 +487,7 @@ static int plan(struct nn_tape *t, struct err *err)
     for (int i = 0; i < t->op_count; i++)
         if ((code = t->ops[i].kind->setup(t, &t->ops[i], err)) < 0)
             return code;
+    window_norms(t);
     if (t->input_blocked)
         plan_tensor(t, input);
     for (int i = 0; i < t->op_count; i++)

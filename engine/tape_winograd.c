@@ -53,10 +53,9 @@ struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
     f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
     f->sum = nn_winograd_weights_size(m, c->oc, c->ic);
     f->large = f->sum > LARGE_SUM;
-    c->group = (GOOD_TILES + f->tiles - 1) / f->tiles;
+    for (c->group = 1; c->group * f->tiles < GOOD_TILES; c->group *= 2)
+        ;
     c->slots = 1;
-    if (f->large || c->group > t->batch)
-        c->group = t->batch;
     tape__want(t, &f->u, f->sum);
     int most = f->tiles;
     if (op->inputs[0].tensor->has_grad) {
@@ -64,11 +63,16 @@ struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
         int back = nn_winograd_tiles(m, w->in[0], w->in[1]);
         most = back > most ? back : most;
     }
-    most *= c->group;
+    most *= f->large ? t->batch : c->group;
     want_at_least(f->large ? &t->large_scratch_floats : &t->scratch_floats,
                   nn_winograd_scratch(m, c->ic, most) + nn_winograd_scratch(m, c->oc, most));
     want_at_least(&t->sum_floats, f->large ? f->sum : f->sum * TAPE_SLOTS);
     return f;
+}
+
+bool tape__winograd_large(const struct tape_conv *c)
+{
+    return c->fast->large;
 }
 
 static void transform(const struct nn_tape *t, const struct tape_winograd *f, int oc_blocks,
@@ -158,12 +162,12 @@ static void forward_group(struct nn_tape *t, struct tape_op *op, int slot, int f
 
 /* What the weight gradient of some images reads; dy stands in y. */
 static struct nn_winograd describe_dw(struct nn_tape *t, const struct tape_op *op, int first,
-                                      int last, int place, int slot, float *scratch)
+                                      int last, int slot, float *scratch)
 {
     const struct tape_conv *c = op->own;
     const struct tape_geometry *at = &op->y->grad_at;
     struct nn_winograd w = describe(t, op, first);
-    w.y = tape__grad_image(op->y, place);
+    w.y = tape__grad_image(op->y, first);
     w.y_image = at->image;
     w.y_plane = at->plane;
     w.y_row = at->row;
@@ -175,22 +179,22 @@ static struct nn_winograd describe_dw(struct nn_tape *t, const struct tape_op *o
 }
 
 static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
-                        int place, float *scratch)
+                        float *scratch)
 {
     const struct tape_conv *c = op->own;
-    struct nn_winograd w = describe_dw(t, op, first, last, place, slot, scratch);
+    struct nn_winograd w = describe_dw(t, op, first, last, slot, scratch);
     t->k->winograd_in(&w, 0, c->in_blocks);
     t->k->winograd_dy(&w, 0, c->out_blocks);
     t->k->winograd_dw(&w, 0, c->fast->positions);
 }
 
 /* The input gradient is a convolution of dy with the flipped weights, added to what is there. */
-static struct nn_winograd describe_dx(const struct tape_op *op, int first, int place)
+static struct nn_winograd describe_dx(const struct tape_op *op, int first)
 {
     const struct tape_conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
     struct nn_winograd w = {.m = c->fast->m, .ic = c->oc, .oc = c->ic, .oh = x->h, .ow = x->w};
-    w.x = tape__conv_output_gradient_at(op, place);
+    w.x = tape__conv_output_gradient_at(op, first);
     w.u = c->fast->u_back;
     w.y = tape__grad_image(x, first);
     w.add = op->inputs[0].add ? w.y : NULL;
@@ -205,12 +209,12 @@ static struct nn_winograd describe_dx(const struct tape_op *op, int first, int p
     return w;
 }
 
-static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int last, int place,
+static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int last,
                            float *scratch)
 {
     for (int i = first; i < last; i++)
         tape__conv_begin_input_gradient(op, i);
-    convolve(t, describe_dx(op, first, place), last - first, scratch);
+    convolve(t, describe_dx(op, first), last - first, scratch);
     for (int i = first; i < last; i++)
         tape__end_image(t, op, i);
 }
@@ -218,14 +222,15 @@ static void input_gradient(struct nn_tape *t, struct tape_op *op, int first, int
 static void backward_group(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
                            float *scratch)
 {
-    const struct tape_conv *c = op->own;
-    int place = op->y->grad_images < t->batch ? slot * c->group : first;
+    const struct tape_tensor *x = op->inputs[0].tensor;
     for (int i = first; i < last; i++)
-        tape__conv_output_gradient(t, op, i, place + i - first);
+        tape__conv_output_gradient(t, op, i);
+    for (int i = first; i < last && x->window; i++)
+        tape__begin_image(t, op, i);
     if (tape__gradients(t, op, 1))
-        sum_weights(t, op, slot, first, last, place, scratch);
-    if (op->inputs[0].tensor->has_grad)
-        input_gradient(t, op, first, last, place, scratch);
+        sum_weights(t, op, slot, first, last, scratch);
+    if (x->has_grad)
+        input_gradient(t, op, first, last, scratch);
 }
 
 /* Adds the slots of one output block in order and takes them back to the weights. */
@@ -309,7 +314,7 @@ static void convolve_batch(struct nn_tape *t, struct nn_winograd w)
 static void sum_weights_batch(struct nn_tape *t, struct tape_op *op)
 {
     const struct tape_conv *c = op->own;
-    struct batch_work b = {t, describe_dw(t, op, 0, t->count, 0, 0, t->large_scratch)};
+    struct batch_work b = {t, describe_dw(t, op, 0, t->count, 0, t->large_scratch)};
     pool_for(t->pool, c->in_blocks, 1, batch_in, &b);
     pool_for(t->pool, c->out_blocks, 1, batch_dy, &b);
     pool_for(t->pool, c->fast->positions, 1, batch_dw, &b);
@@ -323,7 +328,7 @@ static void norm_image(struct nn_tape *t, struct tape_op *op, int image)
 
 static void output_gradient_image(struct nn_tape *t, struct tape_op *op, int image)
 {
-    tape__conv_output_gradient(t, op, image, image);
+    tape__conv_output_gradient(t, op, image);
     if (op->inputs[0].tensor->has_grad)
         tape__conv_begin_input_gradient(op, image);
 }
@@ -343,7 +348,7 @@ static void backward_large(struct nn_tape *t, struct tape_op *op)
         sum_weights_batch(t, op);
     if (!op->inputs[0].tensor->has_grad)
         return;
-    convolve_batch(t, describe_dx(op, 0, 0));
+    convolve_batch(t, describe_dx(op, 0));
     tape__each_image(t, op, tape__end_image);
 }
 

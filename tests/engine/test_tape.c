@@ -382,6 +382,64 @@ static void test_golden_xception38(void **state)
     nn_graph_destroy(g);
 }
 
+/* Batches that are large enough work by slots of images, with less memory: a batch in which every
+ * image stands many times has the loss and the gradient of the small one. */
+static void check_repeated(const char *name, struct nn_graph *g, int images, size_t floats,
+                           const struct golden_case *c, int classes)
+{
+    enum { TIMES = 20 };
+    struct nn_tape *small = tape_of(g, images, NULL), *large = tape_of(g, images * TIMES, NULL);
+    static struct targets s, l;
+    set_targets(&s, c, images, classes);
+    set_targets(&l, c, images * TIMES, classes);
+    fill_weights(g, small);
+    fill_weights(g, large);
+    fill_input(small, (size_t)images * floats);
+    for (int i = 0; i < images * TIMES; i++) {
+        memcpy(nn_tape_input(large) + (size_t)i * floats,
+               nn_tape_input(small) + (size_t)(i % images) * floats, floats * sizeof(float));
+        l.labels[i] = s.labels[i % images];
+        memcpy(l.shares + i * SHARES, s.shares + i % images * SHARES, SHARES * sizeof(float));
+    }
+    for (int step = 0; step < 2; step++) { /* the second one finds memory used */
+        nn_tape_forward(small, images, NN_TRAIN, 0);
+        nn_tape_forward(large, images * TIMES, NN_TRAIN, 0);
+        float want = nn_tape_loss(small, s.of), got = nn_tape_loss(large, l.of);
+        expect(name, "loss of the repeated batch", &want, &got, 1, 1e-4);
+        nn_tape_backward(small);
+        nn_tape_backward(large);
+    }
+    int spans;
+    const struct nn_tape_span *span = nn_tape_spans(small, &spans);
+    for (int i = 0; i < spans && span[i].trainable; i++)
+        expect(name, span[i].name, nn_tape_gradients(small) + span[i].offset,
+               nn_tape_gradients(large) + span[i].offset, span[i].count, 1e-3);
+    nn_tape_destroy(small);
+    nn_tape_destroy(large);
+}
+
+static void test_repeated_batch(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        struct nn_graph *g = build(cases[i].body, cases[i].soft);
+        check_repeated(cases[i].name, g, IMAGES, INPUT, &cases[i], 4);
+        nn_graph_destroy(g);
+    }
+    static const char *const names[] = {"xception38", "moodreel-fast", "moodreel-best"};
+    for (int i = 0; i < 3; i++) {
+        struct nn_graph *g = NULL;
+        struct nn_zoo_options o = {.height = 32, .width = 32, .width_factor = i ? 0.5f : 1};
+        assert_int_equal(nn_zoo_build(&g, names[i], &o, NULL), 0);
+        /* their dropout would differ from image to image */
+        for (size_t v = 0; v < g->value_count; v++)
+            if (ends_with(g->values[v].name, "ratio"))
+                *(float *)g->values[v].data = 0;
+        check_repeated(names[i], g, 3, 32 * 32, NULL, 7);
+        nn_graph_destroy(g);
+    }
+}
+
 /* Large layers take another way: against plain loops. */
 
 enum { SIDE = 5, WIDE_IN = 176, WIDE_OUT = 192 };
@@ -681,6 +739,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_golden_xception38),
+        cmocka_unit_test(test_repeated_batch),
         cmocka_unit_test(test_large_layer),
         cmocka_unit_test(test_finite_differences),
         cmocka_unit_test(test_finite_differences_of_large_layer),
