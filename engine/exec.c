@@ -29,6 +29,7 @@ static const struct nn__exec_info table[NN_OP_COUNT] = {
     [NN_OP_TANH] = {nn__prepare_unary, nn__prepare_unary},
     [NN_OP_ELU] = {nn__prepare_unary, nn__prepare_unary},
     [NN_OP_GELU] = {nn__prepare_unary, nn__prepare_unary},
+    [NN_OP_SWISH] = {nn__prepare_unary, nn__prepare_unary},
     [NN_OP_ERF] = {nn__prepare_unary, NULL},
     [NN_OP_SOFTPLUS] = {nn__prepare_unary, NULL},
     [NN_OP_SQRT] = {nn__prepare_unary, NULL},
@@ -57,7 +58,7 @@ static const struct nn__exec_info table[NN_OP_COUNT] = {
     [NN_OP_REDUCE_SUM] = {nn__prepare_reduce, NULL},
     [NN_OP_REDUCE_MAX] = {nn__prepare_reduce, NULL},
     [NN_OP_REDUCE_MIN] = {nn__prepare_reduce, NULL},
-    [NN_OP_CONCAT] = {nn__prepare_concat, NULL},
+    [NN_OP_CONCAT] = {nn__prepare_concat, nn__prepare_concat16},
     [NN_OP_SPLIT] = {nn__prepare_split, NULL},
     [NN_OP_SLICE] = {nn__prepare_map, NULL},
     [NN_OP_PAD] = {nn__prepare_map, NULL},
@@ -116,7 +117,17 @@ int nn__conv_bias(struct nn__compiler *c, const struct nn__job *j, float *bias, 
     return 0;
 }
 
-/* Dense and depthwise convolutions, and groups of whole blocks. */
+int nn__merged_groups(const struct nn_shape *weights, int64_t groups)
+{
+    enum { MOST = 16 }; /* zeros cost as much as numbers */
+    int64_t in = weights->dims[1], out = weights->dims[0] / groups;
+    for (int64_t m = 1; m <= groups && m <= MOST; m++)
+        if (groups % m == 0 && ((in * m % 16 == 0 && out * m % 16 == 0) || m == groups))
+            return (int)m;
+    return 0;
+}
+
+/* Dense, depthwise and grouped convolutions. */
 static bool conv_fits(const struct nn__compiler *c, const struct nn_node *n)
 {
     const struct nn_shape *x = nn__shape_of(c, n->inputs[0]), *k = nn__shape_of(c, n->inputs[1]);
@@ -124,8 +135,7 @@ static bool conv_fits(const struct nn__compiler *c, const struct nn_node *n)
     if (x->rank != 4 || !nn__floats_of(c, n, 1) || (nn__has(n, 2) && !nn__floats_of(c, n, 2)))
         return false;
     bool depthwise = k->dims[1] == 1 && groups == k->dims[0] && groups == x->dims[1];
-    bool whole = k->dims[1] % 16 == 0 && k->dims[0] / groups % 16 == 0;
-    return groups == 1 || depthwise || whole;
+    return depthwise || nn__merged_groups(k, groups) > 0;
 }
 
 static bool pool_fits(const struct nn__compiler *c, const struct nn_node *n)
@@ -145,6 +155,17 @@ static bool nary_fits(const struct nn__compiler *c, const struct nn_node *n)
            !nn__is_constant(c->g, n->inputs[1]);
 }
 
+/* Along the channels, each part but the last in whole blocks. */
+static bool concat_fits(const struct nn__compiler *c, const struct nn_node *n)
+{
+    int64_t axis = nn__attr_int(n, "axis", 1);
+    for (int i = 0; i < n->input_count; i++)
+        if (nn__is_constant(c->g, n->inputs[i]) ||
+            (i + 1 < n->input_count && nn__shape_of(c, n->inputs[i])->dims[1] % 16))
+            return false;
+    return axis == 1 || axis == -3;
+}
+
 bool nn__fits_c16(const struct nn__compiler *c, const struct nn_node *n)
 {
     if (!table[n->op].c16 || nn__shape_of(c, n->outputs[0])->rank != 4 ||
@@ -155,6 +176,8 @@ bool nn__fits_c16(const struct nn__compiler *c, const struct nn_node *n)
             return false;
     if (n->op == NN_OP_CONV)
         return conv_fits(c, n);
+    if (n->op == NN_OP_CONCAT)
+        return concat_fits(c, n);
     if (n->op == NN_OP_MAXPOOL || n->op == NN_OP_AVGPOOL)
         return pool_fits(c, n);
     if (n->op == NN_OP_ADD || n->op == NN_OP_SUB || n->op == NN_OP_MUL)

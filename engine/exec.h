@@ -23,7 +23,7 @@ typedef int nn__prepare_fn(struct nn__compiler *c, const struct nn__job *j, stru
 
 nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_nary16, nn__prepare_map, nn__prepare_split, nn__prepare_concat,
-    nn__prepare_resize, nn__prepare_reduce, nn__prepare_softmax,
+    nn__prepare_concat16, nn__prepare_resize, nn__prepare_reduce, nn__prepare_softmax,
     nn__prepare_layer_norm, nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
@@ -38,6 +38,9 @@ const struct nn__exec_info *nn__exec_info(enum nn_op op);
 
 /* Can this node run on C16 tensors, its weights and attributes considered? */
 bool nn__fits_c16(const struct nn__compiler *c, const struct nn_node *n);
+/* How many groups of a convolution to compute as one with zeros between them, so that each result
+ * fills whole blocks; 0: too many. */
+int nn__merged_groups(const struct nn_shape *weights, int64_t groups);
 /* A convolution that reads a plain input with a border and writes C16 (few input channels). */
 bool nn__is_planar_conv(const struct nn__compiler *c, const struct nn_node *n);
 /* The tile size (2, 4, 6) with which Winograd's method computes this convolution faster than the

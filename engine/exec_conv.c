@@ -71,25 +71,41 @@ static void run_conv(const struct nn__step *s, const struct nn__env *e)
     pool_for(e->pool, pieces, 1, run_pieces, &call);
 }
 
-/* Weights with the batch norm's scale applied, in the layout of the kernel. */
+/* The weights with the batch norm's scale, [oc][merged * ic][kh][kw]: `merged` groups become one
+ * whose other weights are zero. The caller frees them; NULL: no memory. */
+static float *scaled_weights(const struct nn__compiler *c, const struct nn__job *j, int oc,
+                             int groups, int merged, size_t each)
+{
+    const float *from = nn__floats_of(c, j->node, 1);
+    size_t row = each * (size_t)merged;
+    float *out = mem_try_aligned(row * (size_t)oc, sizeof *out);
+    for (int o = 0; out && o < oc; o++) {
+        size_t at = (size_t)(o / (oc / groups) % merged) * each;
+        float scale = j->epilogue->scale ? j->epilogue->scale[o] : 1;
+        memset(out + (size_t)o * row, 0, sizeof *out * row);
+        for (size_t i = 0; i < each; i++)
+            out[(size_t)o * row + at + i] = from[(size_t)o * each + i] * scale;
+    }
+    return out;
+}
+
+/* Weights in the layout of the kernel. */
 static int pack_weights(struct nn__compiler *c, const struct nn__job *j, struct conv *v,
                         const struct nn_window *w, struct nn__step *s, struct err *err)
 {
-    const float *from = nn__floats_of(c, j->node, 1);
     const struct nn_shape *k = nn__shape_of(c, j->node->inputs[1]);
-    int oc = (int)k->dims[0], ic = (int)k->dims[1], kh = w->kernel[0], kw = w->kernel[1];
-    size_t each = (size_t)ic * (size_t)(kh * kw), group = each * (size_t)(oc / v->groups);
+    int oc = (int)k->dims[0], ic = v->c.ic, kh = w->kernel[0], kw = w->kernel[1];
+    int merged = v->kind == DENSE ? w->groups / v->groups : 1;
+    size_t taps = (size_t)(kh * kw), group = (size_t)ic * taps * (size_t)(oc / v->groups);
     size_t size = v->kind == DEPTHWISE ? nn_depthwise16_size(oc, kh, kw)
                   : v->kind == PLANAR  ? nn_planar_size(oc, ic, kh, kw)
                                        : nn_conv16_size(oc / v->groups, ic, kh, kw);
     float *packed = nn__plan_floats(c->plan, (int64_t)(size * (size_t)v->groups), err);
-    float *scaled = mem_try_aligned(each * (size_t)oc, sizeof *scaled);
-    if (!packed || !scaled) {
-        mem_free_aligned(scaled);
+    float *scaled = packed ? scaled_weights(c, j, oc, merged > 1 ? w->groups : 1, merged,
+                                            (size_t)k->dims[1] * taps)
+                           : NULL;
+    if (!scaled)
         return err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", j->node->name);
-    }
-    for (size_t i = 0; i < each * (size_t)oc; i++)
-        scaled[i] = from[i] * (j->epilogue->scale ? j->epilogue->scale[i / each] : 1);
     if (v->kind == DEPTHWISE)
         nn_depthwise16_pack(scaled, oc, kh, kw, packed);
     else if (v->kind == PLANAR)
@@ -176,9 +192,14 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     if (code < 0)
         return code;
     int oc = (int)k->dims[0], ic = (int)k->dims[1];
-    bool depthwise = w.groups > 1 && ic == 1;
+    bool depthwise = w.groups > 1 && ic == 1 && oc == w.groups;
     v->kind = depthwise ? DEPTHWISE : nn__is_planar_conv(c, n) ? PLANAR : DENSE;
-    v->groups = v->kind == DENSE ? w.groups : 1;
+    v->groups = 1;
+    if (v->kind == DENSE) {
+        int merged = nn__merged_groups(k, w.groups);
+        v->groups = w.groups / merged;
+        ic *= merged;
+    }
     v->group_blocks = nn_blocks(oc / v->groups);
     v->c.ic = ic;
     set_geometry(c, j, v, &w);

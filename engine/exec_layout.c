@@ -77,6 +77,43 @@ int nn__prepare_layout(struct nn__compiler *c, const struct nn__job *j, struct n
     return 0;
 }
 
+/* Concat of C16 images along the channels: every part but the last fills whole blocks. */
+struct join16 {
+    int count;
+    struct layout *parts; /* `out` starts at the part's first block */
+};
+
+static void run_join16(const struct nn__step *s, const struct nn__env *e)
+{
+    const struct join16 *c = s->context;
+    for (int i = 0; i < c->count; i++) {
+        struct layout_call call = {&c->parts[i], e, e->at[s->in[i]], e->at[s->out[0]]};
+        pool_for(e->pool, c->parts[i].in.images, 1, run_images, &call);
+    }
+}
+
+int nn__prepare_concat16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                         struct err *err)
+{
+    struct join16 *join = nn__context(c, sizeof *join);
+    size_t plane = 0;
+    (void)err;
+    join->count = j->in_count;
+    join->parts = nn__context(c, sizeof *join->parts * (size_t)j->in_count);
+    for (int i = 0; i < j->in_count; i++) {
+        struct layout *l = &join->parts[i];
+        l->in = nn__view(nn__place(c, j->in[i]));
+        l->out = nn__view(nn__place(c, j->out[0]));
+        l->out.start += plane * l->out.plane;
+        l->same = true;
+        plane += (size_t)l->in.planes;
+    }
+    s->context = join;
+    s->run = run_join16;
+    s->info.kernel = "copy C16";
+    return 0;
+}
+
 size_t nn__place_floats(const struct nn__place *p)
 {
     const struct nn_shape *s = &p->shape;

@@ -130,6 +130,9 @@ static void read_attributes(const struct nn__compiler *c, const struct nn_node *
         u->slot = NN_FUNC_ELU;
         u->alpha = nn__attr_float(n, "alpha", 1);
         break;
+    case NN_OP_SWISH:
+        u->slot = NN_FUNC_SWISH;
+        break;
     case NN_OP_GELU:
         u->slot = NN_FUNC_GELU;
         break;

@@ -42,6 +42,7 @@
     X(PRELU, "PRelu", 2, 2, 0, same)                                                               \
     X(ELU, "Elu", 1, 1, 0, same)                                                                   \
     X(GELU, "Gelu", 1, 1, 0, same)                                                                 \
+    X(SWISH, "Swish", 1, 1, 0, same)                                                               \
     X(ERF, "Erf", 1, 1, 0, same)                                                                   \
     X(SOFTPLUS, "Softplus", 1, 1, 0, same)                                                         \
     X(LOG_SOFTMAX, "LogSoftmax", 1, 1, 0, same)                                                    \

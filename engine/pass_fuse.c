@@ -2,6 +2,7 @@
  *
  *   conv | gemm  -> batch norm   the weights are scaled, the bias shifted
  *   ...          -> add          the other operand joins as a residual, if it is ready by then
+ *   sigmoid      -> mul          x * sigmoid(x) is computed at once
  *   ...          -> clip         Relu and Clip become the limits of the result
  *
  * in this order, each only when nothing else reads the value in between. Then dead nodes go. */
@@ -146,6 +147,23 @@ static bool fuse_clip(struct fuse *f, int index)
     return true;
 }
 
+/* x * sigmoid(x) is one function. The sigmoid's node takes the product's place. */
+static bool fuse_swish(struct fuse *f, int index)
+{
+    const struct nn_node *n = &f->g->nodes[index];
+    for (int i = 0; i < 2; i++) {
+        int p = only_producer(f, n->inputs[i]);
+        if (p < 0 || f->g->nodes[p].op != NN_OP_SIGMOID ||
+            f->g->nodes[p].inputs[0] != n->inputs[!i])
+            continue;
+        f->uses[n->inputs[!i]]--;
+        f->g->nodes[p].op = NN_OP_SWISH;
+        absorb(f, p, index);
+        return true;
+    }
+    return false;
+}
+
 static void count_uses(struct fuse *f)
 {
     for (size_t i = 0; i < f->g->node_count; i++)
@@ -211,6 +229,8 @@ int nn__fuse(struct nn__compiler *c, struct err *err)
             fuse_batchnorm(&f, i);
         else if (op == NN_OP_ADD)
             fuse_add(&f, i);
+        else if (op == NN_OP_MUL)
+            fuse_swish(&f, i);
         else if (op == NN_OP_RELU || op == NN_OP_CLIP)
             fuse_clip(&f, i);
     }

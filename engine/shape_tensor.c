@@ -521,7 +521,7 @@ int nn__shape_expand(struct nn_graph *g, const struct nn_node *n, struct err *er
 
 int nn__shape_tile(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    struct nn_shape repeats;
+    struct nn_shape repeats = {0};
     if (undecided(g, n, 1))
         return set_unknown(g, n);
     int code = read_shape(g, n, 1, &repeats, err);

@@ -126,7 +126,7 @@ static int run_both(struct nn_run *r, struct peer *p, int runs, struct measureme
 
 static void print_header(const struct bench *b)
 {
-    printf("%-20s %5s %7s %10s %10s %9s %6s", "model", "batch", "threads", "median ms", "min ms",
+    printf("%-24s %5s %7s %10s %10s %9s %6s", "model", "batch", "threads", "median ms", "min ms",
            "GFLOP/s", "peak");
     if (b->v->against != NULL)
         printf(" %14s %10s %7s %8s", b->v->against, "min ms", "ratio", "differs");
@@ -135,7 +135,7 @@ static void print_header(const struct bench *b)
 
 static void print_row(const struct bench *b, const struct measurement *m)
 {
-    printf("%-20.20s %5d %7d %10.3f %10.3f %9.1f %5.0f%%", m->model, m->batch, m->threads,
+    printf("%-24.24s %5d %7d %10.3f %10.3f %9.1f %5.0f%%", m->model, m->batch, m->threads,
            m->ours.median_ms, m->ours.min_ms, m->gflops, m->gflops / m->peak * 100);
     if (b->v->against != NULL)
         printf(" %14.3f %10.3f %7.2f %8.1e", m->peer.median_ms, m->peer.min_ms,
@@ -171,6 +171,17 @@ static void report(struct bench *b, const struct measurement *m)
         print_row(b, m);
 }
 
+static double total_macs(const struct nn_run *r)
+{
+    double macs = 0;
+    for (int i = 0; i < nn_run_step_count(r); i++) {
+        struct nn_run_step s;
+        nn_run_step_at(r, i, &s);
+        macs += (double)s.macs;
+    }
+    return macs;
+}
+
 static int open_peer(struct peer **out, const struct bench *b, const char *path, struct nn_run *r,
                      int threads, struct err *err)
 {
@@ -195,7 +206,7 @@ static int measure(struct bench *b, const struct nn_graph *g, const char *path,
         fill_input(r, p);
         m->peak = nn_peak_gflops(pool);
         rc = run_both(r, p, b->v->runs, m, err);
-        m->gflops = (double)nn_graph_macs(g) * m->batch * 2e-6 / m->ours.median_ms;
+        m->gflops = total_macs(r) * 2e-6 / m->ours.median_ms;
     }
     if (rc == 0)
         report(b, m);

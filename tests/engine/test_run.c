@@ -33,7 +33,10 @@ static const struct conv_case cases[] = {
     {24, 14, 13, {.out = 24, .kernel = 3, .stride = 2, .groups = 24, .pads = {.same = true}},
      "depthwise16"},
     {64, 9, 9, {.out = 32, .kernel = 3, .groups = 2, .pads = {1, 1, 1, 1}, .bias = true}, "conv16"},
-    {12, 9, 9, {.out = 18, .kernel = 3, .groups = 3, .pads = {1, 1, 1, 1}}, "plain loops"},
+    {12, 9, 9, {.out = 18, .kernel = 3, .groups = 3, .pads = {1, 1, 1, 1}}, "conv16"},
+    {32, 9, 9, {.out = 64, .kernel = 3, .groups = 8, .pads = {1, 1, 1, 1}, .bias = true},
+     "conv16"},
+    {20, 7, 6, {.out = 40, .kernel = 3, .groups = 20, .pads = {1, 1, 1, 1}}, "plain loops"},
 };
 
 static void fill(float *x, size_t n, uint64_t seed)
