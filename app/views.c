@@ -162,12 +162,12 @@ static void frozen_draw(struct ui *u, const struct view *v)
     float low = mood_tiles_height(area.w, 36.0f) + ui_line_height(UI_SMALL) + UI_GAP;
     struct ui_rect picture = picture_draw(u, v, where);
     area.h -= low + UI_GAP;
-    ui_fade(u, (struct ui_rect){0, where.h - low - 96.0f, where.w, low + 96.0f}, UI_NIGHT, 0.0f,
-            0.92f);
     if (v->session->read)
         faces_draw(u, v, area, picture);
     else if (v->picture_width == 0)
         mood_disc_draw(u, area, (enum emotion)v->session->manual);
+    ui_fade(u, (struct ui_rect){0, where.h - low - 96.0f, where.w, low + 96.0f}, UI_NIGHT, 0.0f,
+            0.92f);
     struct ui_rect r = {area.x, where.h - UI_MARGIN - low + UI_GAP, area.w, 0};
     r.y += ui_text(u, r, UI_SMALL, UI_INK, UI_LEFT, 1,
                    v->session->read ? "Not right? Choose the mood:" : "Another mood:") +
