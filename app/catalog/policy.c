@@ -23,7 +23,8 @@ struct tone {
 };
 
 struct policy {
-    char *name, *title, *reason;
+    char *name, *title;
+    char *reason, *reasons[EMOTION_COUNT]; /* for all, for one; NULL: none of its own */
     enum policy_kind kind;
     int limit;
     bool quality, taste, diversity;
@@ -172,10 +173,20 @@ static int replace_text(char **text, const char *value)
     return ERR_OK;
 }
 
+static int read_reason(const struct place *at, const char *emotion, const char *value)
+{
+    enum emotion e;
+    if (!emotion_parse(emotion, &e))
+        return bad_line(at, "no such emotion", emotion);
+    return replace_text(&at->policy->reasons[e], value);
+}
+
 static int read_setting(const struct place *at, char *key, char *value)
 {
     struct policy *p = at->policy;
     enum emotion e;
+    if (strncmp(key, "reason ", 7) == 0)
+        return read_reason(at, trim(key + 7), value);
     if (strncmp(key, "target ", 7) == 0)
         return read_target(at, trim(key + 7), value);
     if (strncmp(key, "tone ", 5) == 0)
@@ -372,6 +383,8 @@ void policy_free(struct policy *p)
     free(p->name);
     free(p->title);
     free(p->reason);
+    for (int e = 0; e < EMOTION_COUNT; e++)
+        free(p->reasons[e]);
     free(p);
 }
 
@@ -387,9 +400,9 @@ const char *policy_title(const struct policy *p)
     return p->title;
 }
 
-const char *policy_reason(const struct policy *p)
+const char *policy_reason(const struct policy *p, enum emotion e)
 {
-    return p->reason;
+    return p->reasons[e] != NULL ? p->reasons[e] : p->reason;
 }
 
 enum policy_kind policy_kind(const struct policy *p)

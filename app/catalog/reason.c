@@ -57,8 +57,9 @@ static void add_films_of(struct str *out, const char *genre)
 static void add_seed(struct str *out, const struct fit *fit, const struct recommend_query *q)
 {
     const char *genres[8];
-    int count = policy_genres(q->policy, emotion_top(fit_mood(fit)), genres, 8);
-    str_addf(out, ", %s: ", policy_reason(q->policy));
+    enum emotion top = emotion_top(fit_mood(fit));
+    int count = policy_genres(q->policy, top, genres, 8);
+    str_addf(out, ", %s: ", policy_reason(q->policy, top));
     for (int i = 0; i < count; i++)
         str_addf(out, "%s%s", i > 0 ? " or " : "", genres[i]);
 }
@@ -78,9 +79,10 @@ static void add_fit(struct str *out, const struct recommend_query *q, const stru
         add_seed(out, fit, q);
         return;
     }
-    bool mood_decides = emotion_top(fit_mood(fit)) != EMOTION_NEUTRAL || genre != NULL;
-    if (mood_decides && policy_reason(q->policy)[0] != '\0')
-        str_addf(out, ", %s", policy_reason(q->policy));
+    enum emotion top = emotion_top(fit_mood(fit));
+    bool mood_decides = top != EMOTION_NEUTRAL || genre != NULL;
+    if (mood_decides && policy_reason(q->policy, top)[0] != '\0')
+        str_addf(out, ", %s", policy_reason(q->policy, top));
     if (t->kind == TITLE_SONG && t->valence >= 0 && t->energy >= 0) {
         add_song_tone(out, t);
     } else if (genre != NULL) {
