@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "base/pool.h"
 #include "base/thread.h"
+#include "figures.h"
 #include "films.h"
 #include "input.h"
 #include "presence.h"
@@ -31,7 +32,7 @@
 #include "vision/detector.h"
 #include "vision/opencv_c.h"
 
-enum { LATENCIES_MAX = 256, INPUTS_A_TURN = 64 };
+enum { INPUTS_A_TURN = 64 };
 
 #define SECOND INT64_C(1000000)
 #define IDLE_US (SECOND / 4)   /* longest sleep: signals and --exit-after are seen within it */
@@ -68,10 +69,8 @@ struct app {
     struct err problem; /* why there is no list */
     bool mirror, fullscreen, dirty, quit, texture_stale;
     enum session_state reported;
-    /* figures since the last report */
-    int64_t stats_us, presented_us;
-    int presents, latency_count;
-    float latency_ms[LATENCIES_MAX];
+    struct figures figures; /* since the last line of them in the report */
+    int64_t presented_us;   /* last; 0: no picture yet */
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -90,29 +89,12 @@ static void catch_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-int app_model_path(const char *model, char *out, size_t cap, struct err *err)
-{
-    char name[256];
-    size_t n = strlen(model);
-    if (strchr(model, '/') || (n > 5 && strcmp(model + n - 5, ".onnx") == 0)) {
-        snprintf(out, cap, "%s", model);
-        return ERR_OK;
-    }
-    snprintf(name, sizeof name, "models/%s.onnx", model);
-    if (path_find_data(name, out, cap))
-        return ERR_OK;
-    return err_set(err, ERR_NOT_FOUND,
-                   "%s: no such model; `moodreel doctor` shows where it is "
-                   "looked for",
-                   out);
-}
-
 /* ---- starting ---- */
 
 static int open_reading(struct app *a, struct err *err)
 {
     char model[4096];
-    int code = app_model_path(a->o->model, model, sizeof model, err);
+    int code = settings_model_path(a->o->model, model, sizeof model, err);
     if (code < 0)
         return code;
     a->to_detector = frame_slot_create(NULL, NULL);
@@ -390,12 +372,6 @@ static bool frozen(const struct app *a)
     return a->session.state == SESSION_READING || a->session.state == SESSION_RESULTS;
 }
 
-static void note_latency(struct app *a, const struct frame *f)
-{
-    if (a->latency_count < LATENCIES_MAX)
-        a->latency_ms[a->latency_count++] = (float)(clock_now_us() - f->t_us) * 1e-3f;
-}
-
 /* Hands the picture to whoever may look at it now. */
 static void pass_on(struct app *a, struct frame *f)
 {
@@ -563,44 +539,28 @@ static void present(struct app *a)
     ui_sdl_present(a->window, a->ui);
     report_shown(a);
     if (fresh)
-        note_latency(a, a->shown);
+        figures_add_latency(&a->figures, clock_now_us() - a->shown->t_us);
     if (a->shown)
         a->presented_us = clock_now_us();
-    a->presents++;
+    a->figures.presents++;
     a->dirty = false;
 }
 
 /* ---- figures ---- */
 
-static int compare_floats(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(const struct app *a, double p)
-{
-    return a->latency_count > 0 ? (double)a->latency_ms[(int)(p * (a->latency_count - 1) + 0.5)]
-                                : 0.0;
-}
-
 static void make_stats(struct app *a)
 {
-    double seconds = (double)(a->now_us - a->stats_us) * 1e-6;
     detector_stats(a->detector, &a->detector_stats);
-    qsort(a->latency_ms, (size_t)a->latency_count, sizeof a->latency_ms[0], compare_floats);
     struct report_stats s = {
-        .display_fps = a->presents / seconds,
+        .display_fps = figures_fps(&a->figures, a->now_us),
         .capture_fps = (double)a->camera.fps,
         .detect_fps = (double)a->detector_stats.hz,
         .skipped = frame_slot_skipped(a->to_detector),
-        .latency_ms_p50 = percentile(a, 0.5),
-        .latency_ms_p95 = percentile(a, 0.95),
+        .latency_ms_p50 = figures_latency_ms(&a->figures, 0.5),
+        .latency_ms_p95 = figures_latency_ms(&a->figures, 0.95),
     };
     report_stats(a->report, &s);
-    a->stats_us = a->now_us;
-    a->presents = 0;
-    a->latency_count = 0;
+    figures_begin(&a->figures, a->now_us);
     if (a->session.state == SESSION_LIVE)
         a->dirty = true; /* the state line shows them */
 }
@@ -623,7 +583,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static int sleep_ms(const struct app *a)
 {
     int64_t at = earlier(session_deadline(&a->session), a->now_us + IDLE_US);
-    at = earlier(at, a->stats_us + SECOND);
+    at = earlier(at, a->figures.since_us + SECOND);
     at = earlier(at, next_motion(a));
     if (a->dirty)
         at = earlier(at, a->presented_us + FRAME_US);
@@ -648,7 +608,8 @@ static bool time_is_up(const struct app *a)
 
 static void loop(struct app *a)
 {
-    a->now_us = a->stats_us = clock_now_us();
+    a->now_us = clock_now_us();
+    figures_begin(&a->figures, a->now_us);
     a->dirty = true;
     while (!a->quit && !stop_signal && !time_is_up(a)) {
         take_inputs(a);
@@ -659,7 +620,7 @@ static void loop(struct app *a)
         if (actions || a->now_us >= next_motion(a))
             a->dirty = true;
         act(a, actions);
-        if (a->now_us - a->stats_us >= SECOND)
+        if (a->now_us - a->figures.since_us >= SECOND)
             make_stats(a);
         if (a->dirty && a->now_us - a->presented_us >= FRAME_US)
             present(a);

@@ -2,15 +2,10 @@
 #ifndef APP_H
 #define APP_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "settings.h"
-
-/* The file behind --model: a path as it is, a name as models/<name>.onnx. ERR_NOT_FOUND names what
- * was looked for. */
-int app_model_path(const char *model, char *out, size_t cap, struct err *err);
 
 /* Runs until the viewer quits, a signal comes or --exit-after is over; start_us: when the program
  * began (clock_now_us), for the report. */

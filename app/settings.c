@@ -2,6 +2,10 @@
 #include "settings.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/path.h"
 
 enum { LIVE = SETTINGS_LIVE, PHOTO = SETTINGS_PHOTO, DOCTOR = SETTINGS_DOCTOR };
 
@@ -71,3 +75,20 @@ static const struct option_spec specs[] = {
 
 const struct option_set app_option_set = {"moodreel", specs, sizeof specs / sizeof specs[0],
                                           "moodreel.conf"};
+
+int settings_model_path(const char *model, char *out, size_t cap, struct err *err)
+{
+    char name[256];
+    size_t n = strlen(model);
+    if (strchr(model, '/') || (n > 5 && strcmp(model + n - 5, ".onnx") == 0)) {
+        snprintf(out, cap, "%s", model);
+        return ERR_OK;
+    }
+    snprintf(name, sizeof name, "models/%s.onnx", model);
+    if (path_find_data(name, out, cap))
+        return ERR_OK;
+    return err_set(err, ERR_NOT_FOUND,
+                   "%s: no such model; `moodreel doctor` shows where it is "
+                   "looked for",
+                   out);
+}

@@ -3,6 +3,7 @@
 #define SETTINGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "options.h"
 
@@ -42,5 +43,9 @@ struct app_options {
 enum app_renderer { APP_RENDERER_AUTO, APP_RENDERER_SOFTWARE };
 
 extern const struct option_set app_option_set;
+
+/* The file behind --model: a path as it is, a name as models/<name>.onnx. ERR_NOT_FOUND names what
+ * was looked for. */
+int settings_model_path(const char *model, char *out, size_t cap, struct err *err);
 
 #endif

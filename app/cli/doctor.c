@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app.h"
+#include "settings.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "catalog/policy.h"
@@ -70,7 +70,7 @@ static bool check_model(const struct app_options *o)
     char path[4096], text[4400];
     struct classifier *c = NULL;
     struct err err = {0};
-    if (app_model_path(o->model, path, sizeof path, &err) < 0 ||
+    if (settings_model_path(o->model, path, sizeof path, &err) < 0 ||
         classifier_open(&c, path, NULL, &err) < 0) {
         bad("model", err.text,
             "run `sh cmake/start.sh` from the source, or name a file by --model");

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app.h"
+#include "settings.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "catalog/playlist.h"
@@ -119,7 +119,7 @@ static int read_pictures(const struct app_options *o, char *const *paths, int co
     char model[4096];
     struct films_params p = {o->catalog, o->policy, o->language, o->top, false};
     struct pool *pool = o->threads > 1 ? pool_create(o->threads) : NULL;
-    int code = app_model_path(o->model, model, sizeof model, err);
+    int code = settings_model_path(o->model, model, sizeof model, err);
     if (code == ERR_OK)
         code = face_reader_open(&reader, o->cascade, model, pool, err);
     if (code == ERR_OK)
