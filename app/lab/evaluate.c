@@ -60,8 +60,6 @@ static int write_files(const struct evaluation *e, const struct nn_view *view, c
                        const struct lab_values *v, struct err *err)
 {
     struct str title = {0}, sheet = {0};
-    if (v->samples > 0 && v->out == NULL)
-        return err_set(err, ERR_NOT_FOUND, "--samples needs a folder: --out DIR");
     if (v->out == NULL)
         return 0;
     const char *slash = strrchr(model, '/');
@@ -135,6 +133,9 @@ int lab_evaluate(int argc, char **argv, struct err *err)
     char *const *word = options_words(o, &words);
     if (words != 1) {
         err_set(err, ERR_RANGE, "evaluate takes one model, not %d", words);
+        status = STATUS_USAGE;
+    } else if (v.samples > 0 && v.out == NULL) {
+        err_set(err, ERR_NOT_FOUND, "--samples needs a folder: --out DIR");
         status = STATUS_USAGE;
     } else {
         status = run(word[0], &v, err) < 0 ? STATUS_FAILED : STATUS_OK;

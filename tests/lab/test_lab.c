@@ -532,6 +532,7 @@ static void test_bad_input(void **state)
         {{"train", "--resume", "--out", out_dir}, 1, "never/recipe.conf: No such file"},
         {{"evaluate", "--data", faces}, 2, "one model, not 0"},
         {{"evaluate", "none.onnx", "--data", faces}, 1, "none.onnx"},
+        {{"evaluate", "none.onnx", "--samples", "9"}, 2, "--out DIR"},
         {{"evaluate", faces, "--data", faces}, 1, "faces.csv"},
         {{"data", "none.csv"}, 1, "none.csv: No such file"},
         {{"data"}, 2, "one file or folder, not 0"},
@@ -590,6 +591,7 @@ static void test_crossval_measures_every_fold(void **state)
     expect(RUN(&out, "crossval", recipe, "--data", faces, "--folds", "2", "--epochs", "1", "--out",
                folder),
            0, &out);
+    assert_non_null(strstr(out.s, "dedup: 0 of 28 Training pictures dropped"));
     assert_non_null(strstr(out.s, "fold 2 of 2: "));
     assert_non_null(strstr(out.s, "mean "));
     str_free(&out);
