@@ -507,7 +507,7 @@ static void print_value(const struct options *o, const struct option_spec *s, FI
         fprintf(to, "%d", *(const int *)at);
         break;
     case OPTION_NUMBER:
-        fprintf(to, "%g", *(const double *)at);
+        fprintf(to, "%.9g", *(const double *)at); /* a recipe must give the same float */
         break;
     case OPTION_STRING:
         fputs(*(const char *const *)at, to);
