@@ -47,6 +47,10 @@ static void combine(const struct nary *n, float *y, const float *b, int64_t step
             EACH(truncf(p / q));
         EACH(p / q);
     case NN_OP_POW:
+        if (step == 0 && *b == 2) {
+            combine(&(struct nary){.op = NN_OP_MUL}, y, y, 1, count);
+            return;
+        }
         EACH(powf(p, q));
     case NN_OP_MAX:
         EACH(p > q || isnan(p) ? p : q);
@@ -202,18 +206,34 @@ struct nary16 {
 
 struct nary16_call {
     const struct nary16 *n;
+    const struct nn_kernels *k;
     const float *a, *b;
     float *y;
 };
 
-static void row16(const struct nary16 *n, const float *a, const float *b, float *y)
+/* One row, or a whole plane without gaps. `b` is one pixel when n->pixel. */
+static void row16(const struct nary16 *n, const struct nn_kernels *k, const float *a,
+                  const float *b, float *y, size_t width)
 {
-    size_t mask = n->pixel ? 15 : (size_t)-1;
-    for (size_t i = 0; i < n->a.width; i++) {
-        float q = b[i & mask];
-        float v = n->op == NN_OP_ADD ? a[i] + q : n->op == NN_OP_SUB ? a[i] - q : a[i] * q;
-        y[i] = v < n->lo ? n->lo : v > n->hi ? n->hi : v;
+    static const float minus[16] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                    -1, -1, -1, -1, -1, -1, -1, -1};
+    struct nn_affine16 f = {.a = a, .y = y, .pixels = width / 16, .lo = n->lo, .hi = n->hi};
+    float negated[16];
+    if (n->op == NN_OP_MUL && !n->pixel) {
+        k->mul(a, b, y, width);
+        f.a = y;
+    } else if (n->op == NN_OP_MUL) {
+        f.a_scale = b;
+    } else if (!n->pixel) {
+        f.b = b;
+        f.b_scale = n->op == NN_OP_SUB ? minus : NULL;
+    } else {
+        for (int i = 0; i < 16; i++)
+            negated[i] = n->op == NN_OP_SUB ? -b[i] : b[i];
+        f.shift = negated;
     }
+    if (f.a != y || isfinite(n->lo) || isfinite(n->hi))
+        k->affine16(&f);
 }
 
 static void run_planes16(void *arg, int begin, int end, int thread)
@@ -227,14 +247,15 @@ static void run_planes16(void *arg, int begin, int end, int thread)
         const float *b = c->b + n->b.start + image * n->b.image + plane * n->b.plane;
         float *y = c->y + n->y.start + image * n->y.image + plane * n->y.plane;
         for (int r = 0; r < n->a.rows; r++)
-            row16(n, a + r * n->a.row, n->pixel ? b : b + r * n->b.row, y + r * n->y.row);
+            row16(n, c->k, a + r * n->a.row, n->pixel ? b : b + r * n->b.row, y + r * n->y.row,
+                  n->a.width);
     }
 }
 
 static void run_nary16(const struct nn__step *s, const struct nn__env *e)
 {
     const struct nary16 *n = s->context;
-    struct nary16_call c = {n, e->at[s->in[0]], e->at[s->in[1]], e->at[s->out[0]]};
+    struct nary16_call c = {n, e->k, e->at[s->in[0]], e->at[s->in[1]], e->at[s->out[0]]};
     pool_for(e->pool, n->a.images * n->a.planes, 1, run_planes16, &c);
 }
 

@@ -203,10 +203,15 @@ static void run_affine_planes(void *arg, int begin, int end, int thread)
         float *y = c->y + a->y.start + image * a->y.image + plane * a->y.plane;
         const float *scale = a->scale + plane * a->per_plane;
         const float *shift = a->shift + plane * a->per_plane;
-        for (int r = 0; r < a->x.rows; r++)
+        for (int r = 0; r < a->x.rows && a->per_plane == 16; r++) {
+            struct nn_affine16 f = {.a = x + r * a->x.row, .y = y + r * a->y.row,
+                                    .a_scale = scale, .shift = shift,
+                                    .pixels = a->x.width / 16, .lo = a->lo, .hi = a->hi};
+            c->e->k->affine16(&f);
+        }
+        for (int r = 0; r < a->x.rows && a->per_plane == 1; r++)
             for (size_t k = 0; k < a->x.width; k++) {
-                size_t lane = k & (size_t)(a->per_plane - 1);
-                float v = x[r * a->x.row + k] * scale[lane] + shift[lane];
+                float v = x[r * a->x.row + k] * *scale + *shift;
                 y[r * a->y.row + k] = v < a->lo ? a->lo : v > a->hi ? a->hi : v;
             }
     }

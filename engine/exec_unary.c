@@ -46,6 +46,9 @@ static void run_row(const struct unary *u, const struct nn__env *e, const float 
         struct nn_func_args a = {.func = (enum nn_func)u->slot, .alpha = u->alpha, .beta = u->beta,
                                 .x = x, .y = y, .n = n};
         e->k->func(&a);
+    } else if ((u->op == NN_OP_RELU || u->op == NN_OP_CLIP) && n % 16 == 0) {
+        struct nn_affine16 f = {.a = x, .y = y, .pixels = n / 16, .lo = u->lo, .hi = u->hi};
+        e->k->affine16(&f);
     } else if (u->op == NN_OP_RELU || u->op == NN_OP_CLIP) {
         for (size_t i = 0; i < n; i++)
             y[i] = x[i] < u->lo ? u->lo : x[i] > u->hi ? u->hi : x[i];

@@ -77,6 +77,28 @@ static void become_constant(struct nn_graph *g, const struct nn_node *n)
     g->node_count--;
 }
 
+static bool pads_nothing(const struct nn_graph *g, const struct nn_node *n)
+{
+    int64_t before[NN_MAX_RANK], after[NN_MAX_RANK];
+    if (nn__pads(g, n, before, after, NULL) < 0)
+        return false;
+    for (int i = 0; i < nn__value(g, n->inputs[0])->shape.rank; i++)
+        if (before[i] != 0 || after[i] != 0)
+            return false;
+    return true;
+}
+
+/* A node that changes nothing once its numbers are known: a Pad of nothing, an Expand to the same
+ * shape, a Cast to the same type. */
+static bool changes_nothing(const struct nn_graph *g, const struct nn_node *n)
+{
+    const struct nn_tensor *x = nn__value(g, n->inputs[0]), *y = nn__value(g, n->outputs[0]);
+    if (n->op != NN_OP_PAD && n->op != NN_OP_EXPAND && n->op != NN_OP_CAST)
+        return false;
+    return x->dtype == y->dtype && nn__shape_equal(&x->shape, &y->shape) &&
+           (n->op != NN_OP_PAD || pads_nothing(g, n));
+}
+
 static int bind_node(struct binding *b, const struct nn_node *n, struct err *err)
 {
     struct nn_graph *g = b->c->g;
@@ -107,7 +129,10 @@ static int bind_node(struct binding *b, const struct nn_node *n, struct err *err
         for (int i = 1; i < n->output_count; i++)
             b->map[n->outputs[i]] = NN_NONE;
     int code = 0;
-    if (fold_shape(b->c, copy))
+    if (changes_nothing(g, copy)) {
+        b->map[n->outputs[0]] = copy->inputs[0];
+        g->node_count--;
+    } else if (fold_shape(b->c, copy))
         become_constant(g, copy);
     else if (all_constant(g, copy) && (code = nn__fold(b->c, copy, err)) == 0)
         become_constant(g, copy);

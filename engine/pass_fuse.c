@@ -164,6 +164,17 @@ static bool fuse_swish(struct fuse *f, int index)
     return false;
 }
 
+/* Add and Mul: the larger operand first, where layouts expect it. */
+static void larger_first(struct fuse *f, struct nn_node *n)
+{
+    nn_value a = n->inputs[0], b = n->inputs[1];
+    if (nn__shape_elements(nn__shape_of(f->c, a), 1) >=
+        nn__shape_elements(nn__shape_of(f->c, b), 1))
+        return;
+    n->inputs[0] = b;
+    n->inputs[1] = a;
+}
+
 static void count_uses(struct fuse *f)
 {
     for (size_t i = 0; i < f->g->node_count; i++)
@@ -225,6 +236,8 @@ int nn__fuse(struct nn__compiler *c, struct err *err)
     count_uses(&f);
     for (int i = 0; i < (int)c->g->node_count; i++) {
         enum nn_op op = c->g->nodes[i].op;
+        if (op == NN_OP_ADD || op == NN_OP_MUL)
+            larger_first(&f, &c->g->nodes[i]);
         if (op == NN_OP_BATCHNORM)
             fuse_batchnorm(&f, i);
         else if (op == NN_OP_ADD)

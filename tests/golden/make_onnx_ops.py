@@ -194,8 +194,24 @@ def torch_pairs():
             return torch.sigmoid(F.adaptive_max_pool2d(y, 1).flatten(1))
 
     # (opset 9 has no operator for PyTorch's interpolation: its export computes something else)
+    class Branches(nn.Module):  # joined branches, swish, groups, gates, lone norms and sums
+        def __init__(s):
+            super().__init__()
+            s.a, s.b, s.c = nn.Conv2d(1, 16, 3), nn.Conv2d(1, 16, 3), nn.Conv2d(1, 9, 3)
+            s.n, s.g = nn.BatchNorm2d(41), nn.Conv2d(41, 32, 1)
+            s.h, s.e = nn.Conv2d(32, 32, 3, 1, 1, groups=4), nn.Conv2d(32, 32, 1)
+
+        def forward(s, x):
+            x = F.relu(s.n(torch.cat((s.a(x), s.b(x), s.c(x)), 1)))
+            x = F.silu(s.g(x))
+            y = F.avg_pool2d(s.h(x), 2)
+            z = torch.sigmoid(s.e(F.adaptive_avg_pool2d(y, 1)))
+            y = F.relu(z * y - F.max_pool2d(x, 2)) + z
+            return (y * y).mean((2, 3))
+
     shapes = {Squeeze: (3, 19, 17), Attention: (1, 16, 16), Unet: (1, 12, 16),
-              Shapes: (1, 13, 11), Residual: (1, 22, 23)}
+              Shapes: (1, 13, 11), Residual: (1, 22, 23),
+              Branches: (1, 14, 12)}
     for net, chw in shapes.items():
         for opset in (9, 11, 13, 15, 17):
             if net is Unet and opset == 9:
