@@ -12,7 +12,7 @@
 
 #include "vision/v4l2.h"
 
-/* The kernel's limit on video device nodes (VIDEO_NUM_DEVICES is 256; minors 0..63 are cameras). */
+/* Numbers that are tried: cheaper than reading folders, and works where /sys is hidden. */
 enum { DEVICE_NUMBERS = 64 };
 
 int v4l2_ioctl(int fd, unsigned long request, void *arg)

@@ -142,7 +142,7 @@ std::vector<uint8_t> read_file(const char *path)
         throw std::runtime_error(std::strerror(errno));
     std::vector<uint8_t> bytes;
     uint8_t block[1 << 16];
-    for (size_t n; (n = std::fread(block, 1, sizeof block, f)) > 0;) // NOLINT: n is 0 on error too
+    for (size_t n; (n = std::fread(block, 1, sizeof block, f)) > 0;)
         bytes.insert(bytes.end(), block, block + n);
     std::fclose(f);
     return bytes;
@@ -155,7 +155,6 @@ void cvc_setup(void)
     static std::once_flag once;
     std::call_once(once, [] {
         setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0); // AV_LOG_QUIET
-        setenv("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1", 0);
         cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
         cv::redirectError(
             [](int, const char *, const char *, const char *, int, void *) { return 0; });
@@ -307,30 +306,6 @@ int cvc_resize(const uint8_t *src, int sw, int sh, int ss, uint8_t *dst, int dw,
                    dw < sw || dh < sh ? cv::INTER_AREA : cv::INTER_LINEAR);
         must_stay(to, dst);
         return static_cast<int>(CVC_OK);
-    });
-}
-
-int cvc_equalise(const uint8_t *gray, int width, int height, int stride, uint8_t *out,
-                 int out_stride, char *why, size_t cap)
-{
-    return guarded(why, cap, [&] {
-        cv::Mat dst = view(out, width, height, out_stride, CV_8UC1);
-        cv::equalizeHist(view(gray, width, height, stride, CV_8UC1), dst);
-        must_stay(dst, out);
-        return static_cast<int>(CVC_OK);
-    });
-}
-
-int cvc_hog(const uint8_t *gray, int width, int height, float *out, int max, char *why, size_t cap)
-{
-    return guarded(why, cap, [&] {
-        const cv::HOGDescriptor hog({width, height}, {16, 16}, {8, 8}, {8, 8}, 9);
-        std::vector<float> values;
-        hog.compute(view(gray, width, height, width, CV_8UC1), values);
-        if (values.size() > static_cast<size_t>(max))
-            return fail(why, cap, "no room for the histograms of a picture of this size");
-        std::copy(values.begin(), values.end(), out);
-        return static_cast<int>(values.size());
     });
 }
 

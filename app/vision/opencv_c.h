@@ -61,8 +61,6 @@ int cvc_bgr_to_gray(const uint8_t *bgr, int width, int height, int stride, uint8
 /* Area averaging when shrinking, bilinear when enlarging. channels: 1 or 3. */
 int cvc_resize(const uint8_t *src, int sw, int sh, int ss, uint8_t *dst, int dw, int dh, int ds,
                int channels, char *why, size_t cap);
-int cvc_equalise(const uint8_t *gray, int width, int height, int stride, uint8_t *out,
-                 int out_stride, char *why, size_t cap);
 
 /* Histogram of oriented gradients (Dalal and Triggs, "Histograms of oriented gradients for human
  * detection", 2005) of a grey picture without padding whose sides are multiples of 8: cells of 8 x
