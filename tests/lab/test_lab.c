@@ -571,7 +571,11 @@ static void test_data_counts_rows_and_duplicates(void **state)
     str_addf(&s, "PrivateTest\n");
     add_row(&s, 4, "PrivateTest", &rng);
     testing_write(path, s.s, s.len);
-    expect(RUN(&out, "data", path, "--json"), 0, &out);
+    const char *look = in(dir, "look");
+    expect(RUN(&out, "data", path, "--json", "--out", look, "--samples", "2"), 0, &out);
+    assert_int_equal(access(in(look, "classes.png"), F_OK), 0);
+    assert_int_equal(access(in(look, "training.png"), F_OK), 0);
+    assert_int_equal(access(in(look, "samples-happy.png"), F_OK), 0);
     json_t *report = json_loads(out.s, 0, NULL);
     assert_non_null(report);
     json_t *splits = json_object_get(report, "splits");
