@@ -1,8 +1,8 @@
 /* Splits lines and cells. See table.h for what a good row is.
  *
- * DESIGN. One buffer of twice TABLE_ROW_MAX; rows are split in place by writing zero bytes over
- * delimiters, quoted cells are unescaped in place. IMDb's files take the short path: memchr for
- * the line end, memchr for each TAB. */
+ * DESIGN. One buffer that grows to twice TABLE_ROW_MAX when a row needs it; rows are split in place
+ * by writing zero bytes over delimiters, quoted cells are unescaped in place. IMDb's files take the
+ * short path: memchr for the line end, memchr for each TAB. */
 #include "catalog/table.h"
 
 #include <ctype.h>
@@ -15,16 +15,19 @@
 #include "base/str.h"
 #include "catalog/unpack.h"
 
-enum { BUFFER_BYTES = 2 * TABLE_ROW_MAX };
+enum { BUFFER_FIRST = 64 * 1024, BUFFER_MOST = 2 * TABLE_ROW_MAX };
 
 struct table {
-    struct unpack *source;
+    struct unpack *source; /* NULL: the bytes are in memory */
+    const char *bytes;
+    size_t bytes_left;
     char *path;
     char delimiter[3];
     int delimiter_len;
     bool quoted;
 
     char *buffer;
+    size_t buffer_cap;
     size_t begin, end; /* unread bytes of the buffer */
     bool at_end;       /* the source has no more */
 
@@ -38,6 +41,15 @@ struct table {
     struct table_bad first_bad[TABLE_BAD_KEPT];
 };
 
+static int64_t read_bytes(struct table *t, char *to, size_t cap)
+{
+    size_t n = t->bytes_left < cap ? t->bytes_left : cap;
+    memcpy(to, t->bytes, n);
+    t->bytes += n;
+    t->bytes_left -= n;
+    return (int64_t)n;
+}
+
 static int fill(struct table *t, struct err *err)
 {
     if (t->begin > 0) {
@@ -45,7 +57,12 @@ static int fill(struct table *t, struct err *err)
         t->end -= t->begin;
         t->begin = 0;
     }
-    int64_t n = unpack_read(t->source, t->buffer + t->end, BUFFER_BYTES - 1 - t->end, err);
+    if (t->end > t->buffer_cap / 2 && t->buffer_cap < BUFFER_MOST) /* a long row */
+        t->buffer = mem_grow(t->buffer, &t->buffer_cap, 2 * t->buffer_cap, 1);
+    char *to = t->buffer + t->end;
+    size_t room = t->buffer_cap - 1 - t->end;
+    int64_t n = t->source != NULL ? unpack_read(t->source, to, room, err)
+                                  : read_bytes(t, to, room);
     if (n < 0)
         return (int)n;
     t->end += (size_t)n;
@@ -412,22 +429,47 @@ static int read_header(struct table *t, const struct table_format *format, struc
     return ERR_OK;
 }
 
-int table_open(struct table **out, const char *path, const struct table_format *format,
-               struct err *err)
+static struct table *new_table(const char *path, const struct table_format *format)
 {
     struct table *t = mem_new(1, sizeof *t);
     t->path = mem_strdup(path);
     t->quoted = format->quoted;
-    t->buffer = mem_new(1, BUFFER_BYTES);
+    t->buffer = mem_new(1, BUFFER_FIRST);
+    t->buffer_cap = BUFFER_FIRST;
+    return t;
+}
+
+/* Ends table_open() and table_open_bytes(): reads the header, or closes. */
+static int begin_table(struct table **out, struct table *t, const struct table_format *format,
+                       struct err *err)
+{
+    int rc = read_header(t, format, err);
+    if (rc < 0)
+        table_close(t);
+    else
+        *out = t;
+    return rc;
+}
+
+int table_open(struct table **out, const char *path, const struct table_format *format,
+               struct err *err)
+{
+    struct table *t = new_table(path, format);
     int rc = unpack_open(&t->source, path, err);
-    if (rc == ERR_OK)
-        rc = read_header(t, format, err);
     if (rc < 0) {
         table_close(t);
         return rc;
     }
-    *out = t;
-    return ERR_OK;
+    return begin_table(out, t, format, err);
+}
+
+int table_open_bytes(struct table **out, const char *name, const void *bytes, size_t len,
+                     const struct table_format *format, struct err *err)
+{
+    struct table *t = new_table(name, format);
+    t->bytes = bytes;
+    t->bytes_left = len;
+    return begin_table(out, t, format, err);
 }
 
 void table_close(struct table *t)
@@ -510,6 +552,6 @@ const struct table_bad *table_first_bad(const struct table *t, int *count)
 
 void table_progress(struct table *t, int64_t *position, int64_t *size)
 {
-    *position = unpack_position(t->source);
-    *size = unpack_size(t->source);
+    *position = t->source != NULL ? unpack_position(t->source) : 0;
+    *size = t->source != NULL ? unpack_size(t->source) : 0;
 }

@@ -7,6 +7,7 @@
 #define CATALOG_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -42,6 +43,9 @@ struct table_bad {
 /* Borrows nothing. ERR_FORMAT: no header line, UTF-16, not a text file. */
 int table_open(struct table **out, const char *path, const struct table_format *format,
                struct err *err);
+/* The same over bytes in memory, which must outlive the table; `name` stands in messages. */
+int table_open_bytes(struct table **out, const char *name, const void *bytes, size_t len,
+                     const struct table_format *format, struct err *err);
 void table_close(struct table *t); /* NULL is allowed */
 
 /* Index of a column by name, case and surrounding blanks apart; -1: none. `names` may offer
@@ -61,7 +65,7 @@ int64_t table_line(const struct table *t); /* first physical line of the last ro
 int64_t table_rows(const struct table *t); /* good and bad */
 int64_t table_bad_rows(const struct table *t);
 const struct table_bad *table_first_bad(const struct table *t, int *count);
-/* How far the file has been read, and its size, in stored bytes. */
+/* How far the file has been read, and its size, in stored bytes; 0 of 0 for bytes in memory. */
 void table_progress(struct table *t, int64_t *position, int64_t *size);
 
 /* The cell as UTF-8 without leading and trailing blanks and control characters: bytes that are not
