@@ -28,7 +28,7 @@ endfunction()
 # Sanitizers stay out of them (minutes of compile time for unrolled tiles): check_kernels holds them
 # against the sanitized scalar.c, with canaries around every buffer.
 function(kernels_add_isas target)
-  set_source_files_properties(scalar.c scalar_dot.c winograd.c PROPERTIES
+  set_source_files_properties(scalar.c scalar_simple.c scalar_dot.c winograd.c PROPERTIES
                               COMPILE_OPTIONS "-O2;-ffp-contract=off")
   foreach(isa ${KERNELS_ISAS})
     kernels_probe(${isa})

@@ -1,6 +1,7 @@
-/* AVX-512 F/BW/DQ/VL overrides: 32 registers of 16 floats. qconv16 and bconv16 stay those of AVX2 until
- * VNNI and BF16 bring instructions for them. */
-#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__)
+/* AVX-512 F/BW/DQ/VL overrides: 32 registers of 16 floats. qconv16 and bconv16 stay those of AVX2
+ * until VNNI and BF16 bring instructions for them. */
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) ||                   \
+    !defined(__AVX512VL__)
 #error "compile this file with the flags of cmake/Kernels.cmake"
 #endif
 

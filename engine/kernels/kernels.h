@@ -1,4 +1,4 @@
-/* The arithmetic of the engine: one table of function pointers ("slots"), filled for this processor.
+/* The arithmetic of the engine: one table of function pointers ("slots") for this processor.
  *
  * DESIGN. scalar.c fills every slot with plain C loops: that is the specification. Each further
  * file (avx2.c, avx512.c, neon.c) overrides the slots it does better; cpu.c chooses. The list
@@ -33,9 +33,9 @@ struct nn_conv16 {
     const float *bias;       /* [16 * oc blocks], zero in unused lanes, or NULL */
     const float *add;        /* residual of the shape of y, or NULL */
     float *y;
-    size_t x_plane, x_row;   /* floats; conv16_planar: one plane a channel, pixels are 1 float apart */
+    size_t x_plane, x_row;   /* floats; conv16_planar: a plane a channel, pixels 1 float apart */
     size_t y_plane, y_row;
-    size_t y_col;            /* floats from one output pixel to the next: 16, or more (see phases) */
+    size_t y_col;            /* floats from one output pixel to the next: >= 16 (see phases) */
     size_t add_plane, add_row;
     int ic;                  /* input channels (not blocks); depthwise16 ignores it */
     int ow;                  /* output columns */
@@ -46,8 +46,8 @@ struct nn_conv16 {
     float lo, hi;
 };
 
-/* Convolution of one image in 8-bit integers (qconv16) or bfloat16 (bconv16), summed in 32 bits, and
- * depthwise convolution of 8-bit activations with float weights (qdepthwise16):
+/* Convolution of one image in 8-bit integers (qconv16) or bfloat16 (bconv16), summed in 32 bits,
+ * and depthwise convolution of 8-bit activations with float weights (qdepthwise16):
  *   v = clip(scale * sum + bias + add (or add_u8 * add_scale + add_shift)), stored as float, as
  *   u8 = round(v * y_scale + y_shift) within 0 .. 255, or as bfloat16: whichever of y is not NULL.
  * Strides count elements. x and y are C16 of their element type. Quantised activations stand for
@@ -88,8 +88,8 @@ struct nn_conv16_dw {
     int dilation_h, dilation_w;
 };
 
-/* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for convolutional
- * neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead of 9 m^2. Work
+/* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for
+ * convolutional neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead of 9 m^2. Work
  * goes on `tiles` tiles at a time, numbered from `first` row by row and image by image:
  *   winograd_in    v = B' x B         over ic blocks
  *   winograd_mul   s = u v summed over input channels, for each of the (m + 2)^2 positions
@@ -105,8 +105,8 @@ struct nn_winograd {
     int ic, oc, oh, ow;
     int first, tiles;        /* of images * nn_winograd_tiles(m, oh, ow) in all */
     const float *x;          /* padded (oh + 2) x (ow + 2); what lies past it counts as zero */
-    float *u;                /* [(m + 2)^2][oc blocks][ic blocks][16 ic][16 oc]; only dw writes it */
-    float *v, *s;            /* scratch: nn_winograd_scratch(m, ic, tiles) and (m, oc, tiles) floats */
+    float *u;                /* [(m + 2)^2][oc blocks][ic blocks][16 ic][16 oc]; dw writes it */
+    float *v, *s;            /* scratch: nn_winograd_scratch(m, ic or oc, tiles) floats */
     const float *bias, *add; /* NULL: none */
     float *y;                /* only out writes it */
     size_t x_image, x_plane, x_row, y_image, y_plane, y_row, add_image, add_plane, add_row;
@@ -177,8 +177,8 @@ struct nn_gemv {
 struct nn_pool16 {
     const float *x;          /* backward: dy, of the shape of y */
     float *y;                /* backward: dx, of the shape of x, added to */
-    uint8_t *arg;            /* max: window position (row * kw + column) that won, laid out as a
-                              * dense [blocks][oh][ow][16]; written when not NULL, read by backward */
+    uint8_t *arg;            /* max: window position (row * kw + column) that won, laid out as
+                              * [blocks][oh][ow][16]; written when not NULL, read by backward */
     size_t x_plane, x_row, y_plane, y_row; /* of the fields x and y, whichever way they go */
     int h, w, oh, ow;        /* image and pooled size */
     int kh, kw, stride_h, stride_w, top, left;
@@ -298,12 +298,14 @@ struct nn_step {
     X(void, affine16, (const struct nn_affine16 *a), 1e-6)                                         \
     X(void, norm_sums16, (const struct nn_norm16 *n, double *sd, double *sdx), 4e-6)               \
     X(void, norm_back16, (const struct nn_norm16 *n), 1e-6)                                        \
-    X(void, func, (const struct nn_func_args *a), 2e-6)                                              \
-    X(void, func_back, (const struct nn_func_args *a), 4e-6)                                         \
+    X(void, func, (const struct nn_func_args *a), 2e-6)                                            \
+    X(void, func_back, (const struct nn_func_args *a), 4e-6)                                       \
     /* dx = lo < y < hi ? dy : 0, from the clipped output y; dx may be dy. */                      \
-    X(void, clip_back, (const float *y, const float *dy, float *dx, size_t n, float lo, float hi), 0) \
+    X(void, clip_back, (const float *y, const float *dy, float *dx, size_t n, float lo,          \
+                       float hi), 0)                                                               \
     X(void, mul, (const float *a, const float *b, float *y, size_t n), 0)                          \
-    X(void, axpby, (float a, const float *x, float b, float *y, size_t n), 1e-6) /* b = 0: y unread */ \
+    X(void, axpby, (float a, const float *x, float b, float *y, size_t n), 1e-6)                         \
+    /* (axpby with b = 0 does not read y.) */                                                      \
     X(void, u8_to_f32, (const uint8_t *x, float scale, float shift, float *y, size_t n), 1e-6)     \
     X(void, f32_to_u8, (const float *x, float scale, float shift, uint8_t *y, size_t n), 1)        \
     X(void, f32_to_bf16, (const float *x, uint16_t *y, size_t n), 0) /* to nearest even */         \
@@ -311,14 +313,16 @@ struct nn_step {
     /* Reductions. */                                                                              \
     X(double, dot, (const float *x, const float *y, size_t n), 2e-6)                               \
     X(float, max, (const float *x, size_t n), 0) /* -INFINITY for n = 0; NaN is skipped */         \
-    X(double, exp_sum, (const float *x, float shift, float *y, size_t n), 4e-6) /* y = exp(x - shift) */ \
+    X(double, exp_sum, (const float *x, float shift, float *y, size_t n), 4e-6)                   \
+    /* (exp_sum: y = exp(x - shift).) */                                                           \
     /* Over one C16 block [pixels][16], added to double[16]: sum x, sum x y. */                    \
-    X(void, sums16, (const float *x, const float *y, size_t pixels, double *sx, double *sxy), 4e-6) \
+    X(void, sums16, (const float *x, const float *y, size_t pixels, double *sx, double *sxy),          \
+      4e-6)                                                                                        \
     /* Optimisers. */                                                                              \
     X(void, step_sgd, (const struct nn_step *s), 1e-6)                                             \
     X(void, step_rmsprop, (const struct nn_step *s), 4e-6)                                         \
     X(void, step_adam, (const struct nn_step *s), 4e-6)                                            \
-    /* n rounds of independent multiply-adds in registers: the processor's peak. Returns the        \
+    /* n rounds of independent multiply-adds in registers: the processor's peak. Returns the       \
      * number of floating-point operations. */                                                     \
     X(double, fma_burst, (size_t n), 0)
 
@@ -351,7 +355,8 @@ const struct nn_kernels *nn_kernels_for(enum nn_isa isa);
 
 /* Overlays, called by cpu.c in this order. */
 void nn_kernels_init_scalar(struct nn_kernels *k);
-void nn_kernels_init_scalar_winograd(struct nn_kernels *k); /* both are part of init_scalar */
+void nn_kernels_init_scalar_simple(struct nn_kernels *k); /* these three are part of init_scalar */
+void nn_kernels_init_scalar_winograd(struct nn_kernels *k);
 void nn_kernels_init_scalar_dot(struct nn_kernels *k);
 void nn_kernels_init_avx2(struct nn_kernels *k);
 void nn_kernels_init_avxvnni(struct nn_kernels *k);
@@ -385,10 +390,10 @@ int nn_winograd_tiles(int m, int oh, int ow); /* of one image */
 int nn_winograd_chunk(int m, int ic, int oc, int all);
 
 /* One axis of the input gradient of a convolution with `kernel` taps, `stride` s and left padding
- * `pad` (dilation 1). Input positions s * i + phase depend on the taps first + s * t, t < taps only:
+ * `pad` (dilation 1). Input positions s * i + phase depend on the taps first + s * t, t < taps:
  *   dx[s * i + phase] = sum over t of w[first + s * t] dy[i + offset - t]
- * which is a stride-1 convolution of dy with the flipped taps (flip16 with first and step = s) whose
- * padded input starts at dy index offset - (taps - 1). taps may be 0: that dx is zero.
+ * which is a stride-1 convolution of dy with the flipped taps (flip16 with first and step = s)
+ * whose padded input starts at dy index offset - (taps - 1). taps may be 0: that dx is zero.
  * With stride 1 there is one phase and all taps. */
 struct nn_phase {
     int first, taps, offset;

@@ -122,7 +122,8 @@ void nn_depthwise16_flip(const struct nn_flip16 *f)
         for (int h = nn_taps(f->kh, f->first_h, f->step_h) - 1; h >= 0; h--)
             for (int w = nn_taps(f->kw, f->first_w, f->step_w) - 1; w >= 0; w--, out += 16) {
                 int row = f->first_h + h * f->step_h, col = f->first_w + w * f->step_w;
-                memcpy(out, f->w + (((size_t)b * f->kh + row) * f->kw + col) * 16, 16 * sizeof *out);
+                memcpy(out, f->w + (((size_t)b * f->kh + row) * f->kw + col) * 16,
+                       16 * sizeof *out);
             }
 }
 

@@ -32,29 +32,28 @@ static const struct transforms f4 = {
                 {0, 0, 1}},
     .out = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}}};
 
-static const struct transforms f6 = {
-    .in = {{1, 0, -5.25, 0, 5.25, 0, -1, 0},
-           {0, 1, 1, -4.25, -4.25, 1, 1, 0},
-           {0, -1, 1, 4.25, -4.25, -1, 1, 0},
-           {0, 0.5, 0.25, -2.5, -1.25, 2, 1, 0},
-           {0, -0.5, 0.25, 2.5, -1.25, -2, 1, 0},
-           {0, 2, 4, -2.5, -5, 0.5, 1, 0},
-           {0, -2, 4, 2.5, -5, -0.5, 1, 0},
-           {0, -1, 0, 5.25, 0, -5.25, 0, 1}},
-    .weights = {{1, 0, 0},
-                {-2 / 9.0, -2 / 9.0, -2 / 9.0},
-                {-2 / 9.0, 2 / 9.0, -2 / 9.0},
-                {1 / 90.0, 1 / 45.0, 2 / 45.0},
-                {1 / 90.0, -1 / 45.0, 2 / 45.0},
-                {32 / 45.0, 16 / 45.0, 8 / 45.0},
-                {32 / 45.0, -16 / 45.0, 8 / 45.0},
-                {0, 0, 1}},
-    .out = {{1, 1, 1, 1, 1, 1, 1, 0},
-            {0, 1, -1, 2, -2, 0.5, -0.5, 0},
-            {0, 1, 1, 4, 4, 0.25, 0.25, 0},
-            {0, 1, -1, 8, -8, 0.125, -0.125, 0},
-            {0, 1, 1, 16, 16, 0.0625, 0.0625, 0},
-            {0, 1, -1, 32, -32, 0.03125, -0.03125, 1}}};
+static const struct transforms f6 = {.in = {{1, 0, -5.25, 0, 5.25, 0, -1, 0},
+                                            {0, 1, 1, -4.25, -4.25, 1, 1, 0},
+                                            {0, -1, 1, 4.25, -4.25, -1, 1, 0},
+                                            {0, 0.5, 0.25, -2.5, -1.25, 2, 1, 0},
+                                            {0, -0.5, 0.25, 2.5, -1.25, -2, 1, 0},
+                                            {0, 2, 4, -2.5, -5, 0.5, 1, 0},
+                                            {0, -2, 4, 2.5, -5, -0.5, 1, 0},
+                                            {0, -1, 0, 5.25, 0, -5.25, 0, 1}},
+                                     .weights = {{1, 0, 0},
+                                                 {-2 / 9.0, -2 / 9.0, -2 / 9.0},
+                                                 {-2 / 9.0, 2 / 9.0, -2 / 9.0},
+                                                 {1 / 90.0, 1 / 45.0, 2 / 45.0},
+                                                 {1 / 90.0, -1 / 45.0, 2 / 45.0},
+                                                 {32 / 45.0, 16 / 45.0, 8 / 45.0},
+                                                 {32 / 45.0, -16 / 45.0, 8 / 45.0},
+                                                 {0, 0, 1}},
+                                     .out = {{1, 1, 1, 1, 1, 1, 1, 0},
+                                             {0, 1, -1, 2, -2, 0.5, -0.5, 0},
+                                             {0, 1, 1, 4, 4, 0.25, 0.25, 0},
+                                             {0, 1, -1, 8, -8, 0.125, -0.125, 0},
+                                             {0, 1, 1, 16, 16, 0.0625, 0.0625, 0},
+                                             {0, 1, -1, 32, -32, 0.03125, -0.03125, 1}}};
 
 static const struct transforms *transforms_of(int m)
 {
@@ -163,10 +162,10 @@ static void piece(const float *plane, size_t row_step, int h, int width, struct 
 {
     for (int i = 0; i < side; i++)
         for (int j = 0; j < side; j++)
-            to[i * side + j] = p.row + i < h && p.col + j < width
-                                   ? (double)plane[(size_t)(p.row + i) * row_step +
-                                                   (size_t)(p.col + j) * 16]
-                                   : 0;
+            to[i * side + j] =
+                p.row + i < h && p.col + j < width
+                    ? (double)plane[(size_t)(p.row + i) * row_step + (size_t)(p.col + j) * 16]
+                    : 0;
 }
 
 static void in_one(const struct nn_winograd *w, int b, int t, int l)
@@ -251,8 +250,9 @@ static void out_one(const struct nn_winograd *w, int b, int t, int l)
                 v += w->bias[b * 16 + l];
             if (w->add != NULL)
                 v += w->add[p.image * w->add_image + b * w->add_plane + row * w->add_row + col];
-            w->y[p.image * w->y_image + b * w->y_plane + row * w->y_row + col] =
-                v < w->lo ? w->lo : v > w->hi ? w->hi : v;
+            w->y[p.image * w->y_image + b * w->y_plane + row * w->y_row + col] = v < w->lo   ? w->lo
+                                                                                 : v > w->hi ? w->hi
+                                                                                             : v;
         }
 }
 
@@ -262,7 +262,8 @@ static void winograd_out(const struct nn_winograd *w, int b0, int b1)
 }
 
 /* One 16 x 16 block of one position. */
-static void dw_block(const struct nn_winograd *w, const float *v, const float *s, int rows, float *u)
+static void dw_block(const struct nn_winograd *w, const float *v, const float *s, int rows,
+                     float *u)
 {
     for (int t = 0; t < w->tiles; t++)
         for (int i = 0; i < rows; i++)
@@ -276,7 +277,8 @@ static void winograd_dw(const struct nn_winograd *w, int p0, int p1)
     for (int p = p0; p < p1; p++)
         for (int o = 0; o < ob; o++)
             for (int i = 0; i < ib; i++)
-                dw_block(w, w->v + p * nn_winograd_step(w->ic, w->tiles) + (size_t)i * w->tiles * 16,
+                dw_block(w,
+                         w->v + p * nn_winograd_step(w->ic, w->tiles) + (size_t)i * w->tiles * 16,
                          w->s + p * nn_winograd_step(w->oc, w->tiles) + (size_t)o * w->tiles * 16,
                          w->ic - i * 16 < 16 ? w->ic - i * 16 : 16,
                          w->u + (((size_t)p * ob + o) * ib + i) * 256);

@@ -1,6 +1,6 @@
-/* What the kernels mean together: Winograd equals direct convolution forward and back, phases of the
- * flipped weights are the input gradient, packing loses nothing. check_kernels compares the overlays
- * with scalar slot by slot. */
+/* What the kernels mean together: Winograd equals direct convolution forward and back, phases of
+ * the flipped weights are the input gradient, packing loses nothing. check_kernels compares the
+ * overlays with scalar slot by slot. */
 #include "support/testing.h"
 
 #include <math.h>
@@ -58,15 +58,43 @@ static struct problem problem_create(int ic, int oc, int oh, int ow, int images)
     p.y = room(p.y_size * images);
     p.dy = random_room(p.y_size * images);
     p.dw = room(p.w_size);
-    p.conv = (struct nn_conv16){.x = p.x, .w = p.w, .y = p.y, .x_plane = x_plane, .x_row = x_row,
-                                .y_plane = y_row * oh, .y_row = y_row, .y_col = 16, .ic = ic,
-                                .ow = ow, .kh = 3, .kw = 3, .stride_h = 1, .stride_w = 1,
-                                .dilation_h = 1, .dilation_w = 1, .lo = -INFINITY, .hi = INFINITY};
-    p.grad = (struct nn_conv16_dw){.x = p.x, .dy = p.dy, .dw = p.dw, .x_image = p.x_size,
-                                   .x_plane = x_plane, .x_row = x_row, .dy_image = p.y_size,
-                                   .dy_plane = y_row * oh, .dy_row = y_row, .images = images,
-                                   .ic = ic, .oh = oh, .ow = ow, .kh = 3, .kw = 3, .stride_h = 1,
-                                   .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
+    p.conv = (struct nn_conv16){.x = p.x,
+                                .w = p.w,
+                                .y = p.y,
+                                .x_plane = x_plane,
+                                .x_row = x_row,
+                                .y_plane = y_row * oh,
+                                .y_row = y_row,
+                                .y_col = 16,
+                                .ic = ic,
+                                .ow = ow,
+                                .kh = 3,
+                                .kw = 3,
+                                .stride_h = 1,
+                                .stride_w = 1,
+                                .dilation_h = 1,
+                                .dilation_w = 1,
+                                .lo = -INFINITY,
+                                .hi = INFINITY};
+    p.grad = (struct nn_conv16_dw){.x = p.x,
+                                   .dy = p.dy,
+                                   .dw = p.dw,
+                                   .x_image = p.x_size,
+                                   .x_plane = x_plane,
+                                   .x_row = x_row,
+                                   .dy_image = p.y_size,
+                                   .dy_plane = y_row * oh,
+                                   .dy_row = y_row,
+                                   .images = images,
+                                   .ic = ic,
+                                   .oh = oh,
+                                   .ow = ow,
+                                   .kh = 3,
+                                   .kw = 3,
+                                   .stride_h = 1,
+                                   .stride_w = 1,
+                                   .dilation_h = 1,
+                                   .dilation_w = 1};
     return p;
 }
 
@@ -80,17 +108,28 @@ static void problem_free(struct problem *p)
 }
 
 /* Runs all tiles in chunks; `back`: collects the weight gradient instead of writing y. */
-static void run_winograd(const struct nn_kernels *k, const struct problem *p, int m, float *y, float *dw)
+static void run_winograd(const struct nn_kernels *k, const struct problem *p, int m, float *y,
+                         float *dw)
 {
     int all = p->images * nn_winograd_tiles(m, p->oh, p->ow), chunk = 7;
-    struct nn_winograd w = {.m = m, .ic = p->ic, .oc = p->oc, .oh = p->oh, .ow = p->ow, .x = p->x,
+    struct nn_winograd w = {.m = m,
+                            .ic = p->ic,
+                            .oc = p->oc,
+                            .oh = p->oh,
+                            .ow = p->ow,
+                            .x = p->x,
                             .u = room(nn_winograd_weights_size(m, p->oc, p->ic)),
                             .v = room(nn_winograd_scratch(m, p->ic, chunk)),
                             .s = room(nn_winograd_scratch(m, p->oc, chunk)),
-                            .y = dw != NULL ? p->dy : y, .x_image = p->x_size,
-                            .x_plane = p->conv.x_plane, .x_row = p->conv.x_row,
-                            .y_image = p->y_size, .y_plane = p->conv.y_plane,
-                            .y_row = p->conv.y_row, .lo = -INFINITY, .hi = INFINITY};
+                            .y = dw != NULL ? p->dy : y,
+                            .x_image = p->x_size,
+                            .x_plane = p->conv.x_plane,
+                            .x_row = p->conv.x_row,
+                            .y_image = p->y_size,
+                            .y_plane = p->conv.y_plane,
+                            .y_row = p->conv.y_row,
+                            .lo = -INFINITY,
+                            .hi = INFINITY};
     int positions = (m + 2) * (m + 2), ob = nn_blocks(p->oc), ib = nn_blocks(p->ic);
     struct nn_winograd_weights weights = {m, ob, ib, dw != NULL ? dw : p->w, w.u};
     if (dw == NULL)
@@ -147,15 +186,16 @@ static void test_winograd_equals_direct(void **state)
 }
 
 /* The sum over rows and columns that defines the input gradient, for one image and dense lanes. */
-static double dx_reference(const float *oihw, const float *dy, int oc, int ic, int kernel, int stride,
-                           int pad, int out, int i, int row, int col)
+static double dx_reference(const float *oihw, const float *dy, int oc, int ic, int kernel,
+                           int stride, int pad, int out, int i, int row, int col)
 {
     double sum = 0;
     for (int o = 0; o < oc; o++)
         for (int a = 0; a < kernel; a++)
             for (int b = 0; b < kernel; b++) {
                 int h = row + pad - a, w = col + pad - b;
-                if (h < 0 || w < 0 || h % stride || w % stride || h / stride >= out || w / stride >= out)
+                if (h < 0 || w < 0 || h % stride || w % stride || h / stride >= out ||
+                    w / stride >= out)
                     continue;
                 sum += (double)oihw[((o * ic + i) * kernel + a) * kernel + b] *
                        (double)dy[((o / 16 * out + h / stride) * out + w / stride) * 16 + o % 16];
@@ -168,28 +208,50 @@ static void run_phase(const float *packed, const float *dy, int oc, int ic, int 
                       int pad, int out, int in, int ph, int pw, float *dx)
 {
     const struct nn_kernels *k = nn_kernels();
-    struct nn_phase h = nn_conv_phase(kernel, stride, pad, ph), w = nn_conv_phase(kernel, stride, pad, pw);
+    struct nn_phase h = nn_conv_phase(kernel, stride, pad, ph),
+                    w = nn_conv_phase(kernel, stride, pad, pw);
     if (h.taps == 0 || w.taps == 0)
         return;
     enum { BORDER = 8 };
-    int side = out + 2 * BORDER, rows = (in - ph + stride - 1) / stride, cols = (in - pw + stride - 1) / stride;
+    int side = out + 2 * BORDER, rows = (in - ph + stride - 1) / stride,
+        cols = (in - pw + stride - 1) / stride;
     float *flipped = room(nn_conv16_size(ic, oc, h.taps, w.taps));
-    struct nn_flip16 flip = {packed, flipped, nn_blocks(oc), nn_blocks(ic), kernel, kernel,
-                             h.first, w.first, stride, stride};
+    struct nn_flip16 flip = {packed, flipped, nn_blocks(oc), nn_blocks(ic), kernel,
+                             kernel, h.first, w.first,       stride,        stride};
     k->flip16(&flip, 0, nn_blocks(ic));
     float *padded = room((size_t)nn_blocks(oc) * side * side * 16);
-    struct nn_pad16 border = {.src = dy, .dst = padded, .src_plane = (size_t)out * out * 16,
-                              .src_row = (size_t)out * 16, .dst_plane = (size_t)side * side * 16,
-                              .dst_row = (size_t)side * 16, .h = out, .w = out, .top = BORDER,
-                              .left = BORDER, .bottom = BORDER, .right = BORDER};
+    struct nn_pad16 border = {.src = dy,
+                              .dst = padded,
+                              .src_plane = (size_t)out * out * 16,
+                              .src_row = (size_t)out * 16,
+                              .dst_plane = (size_t)side * side * 16,
+                              .dst_row = (size_t)side * 16,
+                              .h = out,
+                              .w = out,
+                              .top = BORDER,
+                              .left = BORDER,
+                              .bottom = BORDER,
+                              .right = BORDER};
     k->pad16(&border, 0, nn_blocks(oc));
     int top = BORDER + h.offset - (h.taps - 1), left = BORDER + w.offset - (w.taps - 1);
-    struct nn_conv16 c = {.x = padded + ((size_t)top * side + left) * 16, .w = flipped,
-                          .y = dx + ((size_t)ph * in + pw) * 16, .x_plane = border.dst_plane,
-                          .x_row = border.dst_row, .y_plane = (size_t)in * in * 16,
-                          .y_row = (size_t)in * 16 * stride, .y_col = (size_t)16 * stride, .ic = oc,
-                          .ow = cols, .kh = h.taps, .kw = w.taps, .stride_h = 1, .stride_w = 1,
-                          .dilation_h = 1, .dilation_w = 1, .lo = -INFINITY, .hi = INFINITY};
+    struct nn_conv16 c = {.x = padded + ((size_t)top * side + left) * 16,
+                          .w = flipped,
+                          .y = dx + ((size_t)ph * in + pw) * 16,
+                          .x_plane = border.dst_plane,
+                          .x_row = border.dst_row,
+                          .y_plane = (size_t)in * in * 16,
+                          .y_row = (size_t)in * 16 * stride,
+                          .y_col = (size_t)16 * stride,
+                          .ic = oc,
+                          .ow = cols,
+                          .kh = h.taps,
+                          .kw = w.taps,
+                          .stride_h = 1,
+                          .stride_w = 1,
+                          .dilation_h = 1,
+                          .dilation_w = 1,
+                          .lo = -INFINITY,
+                          .hi = INFINITY};
     k->conv16(&c, 0, nn_blocks(ic), 0, rows);
     free(flipped);
     free(padded);

@@ -19,11 +19,11 @@ compile() { # FILE OPTIONS...: an object in $work
     $cc $flags "$@" -c "$source/$file" -o "$object"
     objects="$objects $object"
 }
-for file in scalar scalar_dot winograd pack cpu; do
+for file in scalar scalar_simple scalar_dot winograd pack cpu; do
     compile engine/kernels/$file.c -O2 -ffp-contract=off
 done
 compile engine/kernels/neon.c -O3 -ffp-contract=fast -Wno-unknown-pragmas
-for file in engine/base/mem.c engine/base/rng.c tests/engine/check_kernels.c; do
+for file in engine/base/mem.c engine/base/rng.c $(cd "$source" && echo tests/engine/kernels/*.c); do
     compile $file -O2
 done
 $cc -static $objects -o "$work/check_kernels" -lm -lpthread
