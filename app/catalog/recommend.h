@@ -59,8 +59,9 @@ bool recommend_parse_decade(const char *text, int *year_min, int *year_max);
 
 /* Fills *out, best first, each with score and reason. An empty or short list is a success: see
  * out->exhausted and out->note. f may be NULL (no memory, no taste). With f, what was returned is
- * remembered as shown unless allow_repeats; where that cannot be written the note says so. ERR_NOT_FOUND: no such person or language; the
- * sentence offers the nearest names. At most a few milliseconds: may run on the main thread. */
+ * remembered as shown unless allow_repeats; where that cannot be written the note says so.
+ * ERR_NOT_FOUND: no such person or language; the sentence offers the nearest names.
+ * At most a few milliseconds: may run on the main thread. */
 int recommend(struct catalog *c, struct feedback *f, const struct recommend_query *q,
               struct title_list *out, struct err *err);
 
