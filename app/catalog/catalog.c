@@ -373,6 +373,8 @@ static int read_moods(struct catalog *c, struct title *t, struct arena *a, struc
     sqlite3_bind_int64(c->st[READ_MOOD], 1, t->id);
     int rc = db_step(c->st[READ_MOOD], err);
     if (rc == 1) {
+        t->sentiment = (float)sqlite3_column_double(c->st[READ_MOOD], 0);
+        t->reviews = sqlite3_column_int(c->st[READ_MOOD], 1);
         mood_words_text((unsigned)sqlite3_column_int64(c->st[READ_MOOD], 2), &words);
         t->moods = arena_strdup(a, words.s);
     }

@@ -39,6 +39,8 @@ struct title {
     float rating;       /* 1 .. 10; 0: unknown */
     float valence;      /* songs: sad 0 .. 1 happy; -1: unknown */
     float energy;       /* songs: calm 0 .. 1 lively; -1: unknown */
+    int reviews;        /* imported ones */
+    float sentiment;    /* their mean probability of being positive, 0 .. 1; only with reviews */
     float score;        /* what recommend() ranked by, 0 .. about 1.5; 0 elsewhere */
     const char *imdb_id;  /* "tt0034583"; "": not in IMDb */
     const char *name;

@@ -71,6 +71,9 @@ json_t *title_json(const struct title *t)
     put_list(o, t->kind == TITLE_SONG ? "artists" : "directors", t->makers);
     put_list(o, "cast", t->cast);
     put_list(o, "moods", t->moods);
+    put_int(o, "reviews", t->reviews, 0);
+    if (t->reviews > 0)
+        put_real(o, "sentiment", t->sentiment, -1);
     put_real(o, "valence", t->valence, -1);
     put_real(o, "energy", t->energy, -1);
     put_real(o, "score", t->score, 0);

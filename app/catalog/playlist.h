@@ -9,9 +9,10 @@
 #include "catalog/catalog.h"
 #include "emotion.h"
 
-/* {"id","title","kind","year","genres":[...],"rating","votes","minutes","language",
- *  "language_certainty","makers":[...],"cast":[...],"moods":[...],"score","why"}; unknown values
- * are left out. New reference. */
+/* {"id","title","original","kind","year","genres":[...],"rating","votes","minutes","certificate",
+ *  "language","language_certainty","directors":[...] (songs: "artists"),"cast":[...],"moods":[...],
+ *  "reviews","sentiment","valence","energy","score","why"}; unknown values are left out. New
+ * reference. */
 json_t *title_json(const struct title *t);
 /* Array of the above. New reference. */
 json_t *title_list_json(const struct title_list *l);

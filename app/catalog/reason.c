@@ -104,14 +104,16 @@ static void add_count(struct str *out, int n)
 
 static void add_quality(struct str *out, const struct title *t)
 {
-    if (t->rating <= 0)
-        return;
-    str_addf(out, "; %.1f", (double)t->rating);
-    if (t->votes > 0) {
+    if (t->rating > 0)
+        str_addf(out, "; %.1f", (double)t->rating);
+    if (t->rating > 0 && t->votes > 0) {
         str_addf(out, " from ");
         add_count(out, t->votes);
         str_addf(out, t->votes == 1 ? " vote" : " votes");
     }
+    if (t->reviews > 0)
+        str_addf(out, "; %d %s, %.0f %% positive", t->reviews,
+                 t->reviews == 1 ? "review" : "reviews", 100 * (double)t->sentiment);
 }
 
 static void add_taste(struct str *out, const struct catalog *c, const struct taste *taste,

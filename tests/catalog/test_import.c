@@ -237,6 +237,16 @@ static void sources_add_to_each_other(void **state)
     assert_non_null(strstr(l.v->moods, "heart-warming"));
     assert_int_equal(l.v->votes, 12000); /* IMDb came last */
     title_list_free(&l);
+    struct policy *lift = fixture_policy("lift");
+    struct recommend_query q = recommend_defaults();
+    q.mood = emotion_pure(EMOTION_SAD);
+    q.policy = lift;
+    fixture_check(recommend(c, NULL, &q, &l, &err), &err);
+    assert_int_equal(l.v[0].id, 1);
+    assert_string_equal(l.v[0].why, "Looks sad, you asked to be lifted: heart-warming comedies do "
+                                    "that; 7.5 from 12,000 votes; 1 review, 100 % positive.");
+    title_list_free(&l);
+    policy_free(lift);
     fixture_check(catalog_search(c, "new one", TITLE_FILM, 5, &l, &err), &err);
     assert_int_equal(l.count, 1);
     assert_string_equal(l.v->genres, "Sci-Fi");
