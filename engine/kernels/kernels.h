@@ -89,8 +89,8 @@ struct nn_conv16_dw {
 };
 
 /* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for
- * convolutional neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead of 9 m^2. Work
- * goes on `tiles` tiles at a time, numbered from `first` row by row and image by image:
+ * convolutional neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead
+ * of 9 m^2. Work goes on `tiles` tiles at a time, numbered from `first` row by row and image by image:
  *   winograd_in    v = B' x B         over ic blocks
  *   winograd_mul   s = u v summed over input channels, for each of the (m + 2)^2 positions
  *   winograd_out   y = clip(A' s A + bias + add), over oc blocks
@@ -301,10 +301,10 @@ struct nn_step {
     X(void, func, (const struct nn_func_args *a), 2e-6)                                            \
     X(void, func_back, (const struct nn_func_args *a), 4e-6)                                       \
     /* dx = lo < y < hi ? dy : 0, from the clipped output y; dx may be dy. */                      \
-    X(void, clip_back, (const float *y, const float *dy, float *dx, size_t n, float lo,          \
+    X(void, clip_back, (const float *y, const float *dy, float *dx, size_t n, float lo,            \
                        float hi), 0)                                                               \
     X(void, mul, (const float *a, const float *b, float *y, size_t n), 0)                          \
-    X(void, axpby, (float a, const float *x, float b, float *y, size_t n), 1e-6)                         \
+    X(void, axpby, (float a, const float *x, float b, float *y, size_t n), 1e-6)                   \
     /* (axpby with b = 0 does not read y.) */                                                      \
     X(void, u8_to_f32, (const uint8_t *x, float scale, float shift, float *y, size_t n), 1e-6)     \
     X(void, f32_to_u8, (const float *x, float scale, float shift, uint8_t *y, size_t n), 1)        \
@@ -313,10 +313,10 @@ struct nn_step {
     /* Reductions. */                                                                              \
     X(double, dot, (const float *x, const float *y, size_t n), 2e-6)                               \
     X(float, max, (const float *x, size_t n), 0) /* -INFINITY for n = 0; NaN is skipped */         \
-    X(double, exp_sum, (const float *x, float shift, float *y, size_t n), 4e-6)                   \
+    X(double, exp_sum, (const float *x, float shift, float *y, size_t n), 4e-6)                    \
     /* (exp_sum: y = exp(x - shift).) */                                                           \
     /* Over one C16 block [pixels][16], added to double[16]: sum x, sum x y. */                    \
-    X(void, sums16, (const float *x, const float *y, size_t pixels, double *sx, double *sxy),          \
+    X(void, sums16, (const float *x, const float *y, size_t pixels, double *sx, double *sxy),      \
       4e-6)                                                                                        \
     /* Optimisers. */                                                                              \
     X(void, step_sgd, (const struct nn_step *s), 1e-6)                                             \
