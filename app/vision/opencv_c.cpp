@@ -309,6 +309,19 @@ int cvc_resize(const uint8_t *src, int sw, int sh, int ss, uint8_t *dst, int dw,
     });
 }
 
+int cvc_hog(const uint8_t *gray, int width, int height, float *out, int max, char *why, size_t cap)
+{
+    return guarded(why, cap, [&] {
+        const cv::HOGDescriptor hog({width, height}, {16, 16}, {8, 8}, {8, 8}, 9);
+        std::vector<float> values;
+        hog.compute(view(gray, width, height, width, CV_8UC1), values);
+        if (values.size() > static_cast<size_t>(max))
+            return fail(why, cap, "no room for the histograms of a picture of this size");
+        std::copy(values.begin(), values.end(), out);
+        return static_cast<int>(values.size());
+    });
+}
+
 int cvc_raw_to_bgr(const char *fourcc, const uint8_t *src, size_t bytes, int src_stride, int width,
                    int height, uint8_t *bgr, int stride, char *why, size_t cap)
 {
