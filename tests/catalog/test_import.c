@@ -404,6 +404,32 @@ static void bad_files_leave_the_old_catalogue(void **state)
     free(before);
 }
 
+/* The starter catalogue is the base of a first import; it was once changed by it. */
+static void a_first_import_builds_on_the_starter_and_leaves_it_alone(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    size_t len = 0, now = 0;
+    fixture_build(dir);
+    rename(testing_path(dir, "catalog.db"), testing_path(dir, "starter.db"));
+    void *before = bytes_of("starter.db", &len);
+    put("m.csv", "title,year\nOne More,2020\n");
+    struct import_options o = {.kind = IMPORT_MOVIES, .path = testing_path(dir, "m.csv"),
+                               .catalog = testing_path(dir, "catalog.db")};
+    setenv("MOODREEL_DATA_DIR", dir, 1);
+    fixture_check(import_run(&o, NULL, &err), &err);
+    unsetenv("MOODREEL_DATA_DIR");
+    void *after = bytes_of("starter.db", &now);
+    assert_int_equal(now, len);
+    assert_memory_equal(before, after, len);
+    struct catalog *c = reopen();
+    assert_int_equal(catalog_count(c, TITLE_FILM), 13);
+    assert_int_equal(catalog_count(c, TITLE_SONG), 4);
+    catalog_close(c);
+    free(before);
+    free(after);
+}
+
 static bool stop_at_once(const struct import_stats *s, void *payload)
 {
     (void)s;
@@ -670,6 +696,7 @@ int main(void)
         TEST(movielens_ratings_become_taste),
         TEST(other_movielens_layouts_are_read),
         TEST(bad_files_leave_the_old_catalogue),
+        TEST(a_first_import_builds_on_the_starter_and_leaves_it_alone),
         TEST(an_import_can_be_stopped),
         TEST(a_killed_import_changes_nothing),
         TEST(a_full_disk_changes_nothing),
