@@ -20,9 +20,9 @@ struct worker {
     int index; /* 1 .. size - 1; the caller is 0 */
 };
 
-/* `state` is one word so that joining a job and closing it cannot pass each other: the number of the
- * job, whether it is open, and how many workers are inside. Only those are waited for: a worker
- * that sleeps or has lost its processor delays nobody. */
+/* `state` is one word so that joining a job and closing it cannot pass each other: the number of
+ * the job, whether it is open, and how many workers are inside. Only those are waited for: a
+ * worker that sleeps or has lost its processor delays nobody. */
 enum { OPEN = 1 << 16, WORKERS = OPEN - 1 };
 #define ROUND ((uint64_t)1 << 17)
 

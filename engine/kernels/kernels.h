@@ -90,7 +90,8 @@ struct nn_conv16_dw {
 
 /* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for
  * convolutional neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead
- * of 9 m^2. Work goes on `tiles` tiles at a time, numbered from `first` row by row and image by image:
+ * of 9 m^2. Work goes on `tiles` tiles at a time, numbered from `first` row by row and image by
+ * image:
  *   winograd_in    v = B' x B         over ic blocks
  *   winograd_mul   s = u v summed over input channels, for each of the (m + 2)^2 positions
  *   winograd_out   y = clip(A' s A + bias + add), over oc blocks
