@@ -19,7 +19,7 @@
 #include "support/testing.h"
 #include "vision/preprocess.h"
 
-enum { WAIT_S = 30, EVENTS_MAX = 32 };
+enum { WAIT_S = 60, EVENTS_MAX = 32 };
 
 struct screen {
     pid_t pid;
@@ -188,26 +188,66 @@ static char *error_text(const struct program *p)
     return path_read(p->err_path, &text, &len, 1 << 20, NULL) == ERR_OK ? text : mem_strdup("");
 }
 
-json_t *program_event(struct program *p, const char *name, const char *key, const char *value)
+/* The next report line as an object; NULL: the output is over or the time is. */
+static json_t *next_event(struct program *p, int64_t deadline_us)
 {
     static char line[1 << 17];
+    json_error_t why;
+    if (!next_line(p, line, sizeof line, deadline_us))
+        return NULL;
+    json_t *o = json_loads(line, 0, &why);
+    if (!o)
+        fail_msg("not JSON: %s (%s)", line, why.text);
+    assert_non_null(json_string_value(json_object_get(o, "event")));
+    note_seen(p, json_string_value(json_object_get(o, "event")));
+    return o;
+}
+
+static bool matches(const json_t *o, const struct program_wish *w)
+{
+    const char *got = w->key ? json_string_value(json_object_get(o, w->key)) : NULL;
+    return strcmp(json_string_value(json_object_get(o, "event")), w->event) == 0 &&
+           (!w->key || (got && strcmp(got, w->value) == 0));
+}
+
+static void fail_missing(struct program *p, const struct program_wish *w)
+{
+    fail_msg("no event %s with %s %s came; stderr: %s", w->event, w->key ? w->key : "",
+             w->key ? w->value : "", error_text(p));
+}
+
+json_t *program_event(struct program *p, const char *name, const char *key, const char *value)
+{
+    struct program_wish wish = {name, key, value};
     int64_t deadline = clock_now_us() + WAIT_S * INT64_C(1000000);
-    while (next_line(p, line, sizeof line, deadline)) {
-        json_error_t why;
-        json_t *o = json_loads(line, 0, &why);
-        if (!o)
-            fail_msg("not JSON: %s (%s)", line, why.text);
-        const char *event = json_string_value(json_object_get(o, "event"));
-        const char *got = key ? json_string_value(json_object_get(o, key)) : NULL;
-        assert_non_null(event);
-        note_seen(p, event);
-        if (strcmp(event, name) == 0 && (!key || (got && strcmp(got, value) == 0)))
+    json_t *o;
+    while ((o = next_event(p, deadline)) != NULL) {
+        if (matches(o, &wish))
             return o;
         json_decref(o);
     }
-    fail_msg("no event %s with %s %s came; stderr: %s", name, key ? key : "", key ? value : "",
-             error_text(p));
+    fail_missing(p, &wish);
     return NULL;
+}
+
+void program_events(struct program *p, const struct program_wish *wishes, size_t count)
+{
+    int64_t deadline = clock_now_us() + WAIT_S * INT64_C(1000000);
+    bool came[EVENTS_MAX] = {false};
+    size_t left = count;
+    json_t *o;
+    assert_true(count <= EVENTS_MAX);
+    while (left > 0 && (o = next_event(p, deadline)) != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            bool now = !came[i] && matches(o, &wishes[i]);
+            came[i] |= now;
+            left -= now;
+        }
+        json_decref(o);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!came[i])
+            fail_missing(p, &wishes[i]);
 }
 
 void program_signal(struct program *p, int number)

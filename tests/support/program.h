@@ -21,8 +21,14 @@ void screen_click(struct screen *s, int x, int y);
 struct program *program_start(struct screen *screen, const char *const *argv);
 
 /* Reads report lines until one has event == name and, with key not NULL, the string value at key.
- * Fails after 30 seconds or at the end of the output. The object belongs to the caller. */
+ * Fails after 60 seconds or at the end of the output. The object belongs to the caller. */
 json_t *program_event(struct program *p, const char *name, const char *key, const char *value);
+
+/* Reads until each of the events came, in whatever order: for what several threads report. */
+struct program_wish {
+    const char *event, *key, *value; /* as in program_event() */
+};
+void program_events(struct program *p, const struct program_wish *wishes, size_t count);
 
 /* True when an event of this name was read by program_event() so far. */
 bool program_saw(const struct program *p, const char *name);
