@@ -18,19 +18,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/pool.h"
 #include "base/thread.h"
 #include "figures.h"
 #include "films.h"
 #include "input.h"
-#include "presence.h"
 #include "report.h"
+#include "session.h"
 #include "session.h"
 #include "ui/ui_sdl.h"
 #include "views.h"
-#include "vision/capture.h"
-#include "vision/detector.h"
 #include "vision/opencv_c.h"
+#include "workers.h"
 
 enum { INPUTS_A_TURN = 64 };
 
@@ -44,15 +42,8 @@ enum { INPUTS_A_TURN = 64 };
 struct app {
     const struct app_options *o;
     int64_t start_us, now_us;
-    /* threads and what they share */
+    struct workers workers; /* the other threads */
     struct ui_sdl *window;
-    struct frame_pool *frames;
-    struct frame_slot *to_window, *to_detector, *to_presence;
-    struct capture *capture;
-    struct pool *pool;
-    struct detector *detector;
-    struct presence *presence; /* kiosk only */
-    /* this thread's own */
     struct ui *ui;
     struct session session;
     struct films *films;
@@ -90,46 +81,6 @@ static void catch_signals(void)
 }
 
 /* ---- starting ---- */
-
-static int open_reading(struct app *a, struct err *err)
-{
-    char model[4096];
-    int code = settings_model_path(a->o->model, model, sizeof model, err);
-    if (code < 0)
-        return code;
-    a->to_detector = frame_slot_create(NULL, NULL);
-    a->pool = a->o->threads > 1 ? pool_create(a->o->threads) : NULL;
-    struct detector_params p = {.cascade = a->o->cascade,
-                                .model = model,
-                                .pool = a->pool,
-                                .source = a->to_detector,
-                                .tracking = tracker_defaults(),
-                                .max_hz = (float)a->o->readings,
-                                .on_result = ui_sdl_wake,
-                                .payload = a->window};
-    code = detector_create(&a->detector, &p, err);
-    if (code < 0 || !a->o->kiosk)
-        return code;
-    a->to_presence = frame_slot_create(NULL, NULL);
-    struct presence_params presence = {a->o->cascade, a->to_presence, ui_sdl_wake, a->window};
-    return presence_create(&a->presence, &presence, err);
-}
-
-static int open_camera(struct app *a, struct err *err)
-{
-    a->frames = frame_pool_create(FRAME_POOL_SIZE);
-    a->to_window = frame_slot_create(ui_sdl_wake, a->window);
-    struct capture_params p = {.source = a->o->source,
-                               .width = a->o->camera_size.width,
-                               .height = a->o->camera_size.height,
-                               .fps = a->o->camera_fps,
-                               .once = a->o->once,
-                               .pool = a->frames,
-                               .sinks = {a->to_window, NULL},
-                               .on_state = ui_sdl_wake,
-                               .payload = a->window};
-    return capture_create(&a->capture, &p, err);
-}
 
 static int open_window(struct app *a, struct err *err)
 {
@@ -174,15 +125,7 @@ static int start(struct app *a, struct err *err)
     if (code == ERR_OK)
         code = open_window(a, err);
     if (code == ERR_OK)
-        code = open_camera(a, err);
-    if (code == ERR_OK)
-        code = capture_start(a->capture, err);
-    if (code == ERR_OK)
-        code = open_reading(a, err);
-    if (code == ERR_OK)
-        code = detector_start(a->detector, err);
-    if (code == ERR_OK && a->presence)
-        code = presence_start(a->presence, err);
+        code = workers_start(&a->workers, a->o, a->window, err);
     if (code == ERR_OK)
         begin_session(a);
     return code;
@@ -191,27 +134,11 @@ static int start(struct app *a, struct err *err)
 /* Stop all, join all, destroy all; also after a start that failed half way. */
 static void finish(struct app *a)
 {
-    capture_stop(a->capture);
-    detector_stop(a->detector);
-    presence_stop(a->presence);
-    if (a->to_detector)
-        frame_slot_interrupt(a->to_detector);
-    if (a->to_presence)
-        frame_slot_interrupt(a->to_presence);
-    capture_join(a->capture);
-    detector_join(a->detector);
-    presence_join(a->presence);
+    workers_stop(&a->workers);
     /* No other thread is left: nobody calls ui_sdl_wake() or holds a frame. */
     frame_unref(&a->shown);
     frame_unref(&a->waiting);
-    presence_destroy(a->presence);
-    detector_destroy(a->detector);
-    pool_destroy(a->pool);
-    capture_destroy(a->capture);
-    frame_slot_destroy(a->to_presence);
-    frame_slot_destroy(a->to_detector);
-    frame_slot_destroy(a->to_window);
-    frame_pool_destroy(a->frames);
+    workers_destroy(&a->workers);
     films_close(a->films);
     ui_destroy(a->ui);
     ui_sdl_destroy(a->window);
@@ -221,31 +148,18 @@ static void finish(struct app *a)
 
 static void handle(struct app *a, enum session_event e, int arg);
 
-/* The mood of several faces: their readings averaged, larger faces counting more. */
-static void blend_faces(const struct observation *o, struct emotion_scores *mood)
-{
-    float total = 0.0f;
-    *mood = (struct emotion_scores){{0}};
-    for (int i = 0; i < o->count; i++) {
-        float area = o->face[i].box.w * o->face[i].box.h;
-        total += area;
-        if (total > 0.0f)
-            emotion_blend(mood, &o->face[i].smooth, area / total);
-    }
-    emotion_normalise(mood);
-}
-
 static void recommend_titles(struct app *a)
 {
     struct emotion_scores faces[MAX_FACES];
+    float areas[MAX_FACES];
     const struct observation *o = &a->still;
     bool by_hand = a->session.manual >= 0;
-    for (int i = 0; i < o->count; i++)
+    for (int i = 0; i < o->count; i++) {
         faces[i] = o->face[i].smooth;
-    if (by_hand)
-        a->mood = emotion_pure((enum emotion)a->session.manual);
-    else
-        blend_faces(o, &a->mood);
+        areas[i] = o->face[i].box.w * o->face[i].box.h;
+    }
+    a->mood = by_hand ? emotion_pure((enum emotion)a->session.manual)
+                      : films_mood(faces, areas, o->count);
     a->mood_faces = by_hand ? 0 : o->count;
     err_clear(&a->problem);
     if (films_fetch(a->films, &a->mood, faces, a->mood_faces, a->session.songs, &a->problem) < 0)
@@ -258,7 +172,7 @@ static void read_still(struct app *a)
     a->still = (struct observation){0};
     a->still_seq = a->shown ? a->shown->seq : 0;
     if (a->shown)
-        detector_still(a->detector, frame_ref(a->shown));
+        detector_still(a->workers.detector, frame_ref(a->shown));
     else
         handle(a, SESSION_STILL, 0);
 }
@@ -301,9 +215,9 @@ static void resume(struct app *a)
 static void show_demo(struct app *a)
 {
     struct err err = {0};
-    if (capture_switch(a->capture, "demo", &err) < 0)
+    if (capture_switch(a->workers.capture, "demo", &err) < 0)
         log_error("%s", err.text);
-    detector_reset(a->detector);
+    detector_reset(a->workers.detector);
 }
 
 static void next_policy(struct app *a)
@@ -372,24 +286,14 @@ static bool frozen(const struct app *a)
     return a->session.state == SESSION_READING || a->session.state == SESSION_RESULTS;
 }
 
-/* Hands the picture to whoever may look at it now. */
-static void pass_on(struct app *a, struct frame *f)
-{
-    enum session_sight sight = session_sight(&a->session, a->now_us);
-    if (sight == SESSION_SEES_MOODS)
-        frame_slot_put(a->to_detector, frame_ref(f));
-    else if (sight == SESSION_SEES_FACES && a->presence)
-        frame_slot_put(a->to_presence, frame_ref(f));
-}
-
 static void take_frame(struct app *a)
 {
-    struct frame *f = frame_slot_take(a->to_window, 0);
+    struct frame *f = frame_slot_take(a->workers.to_window, 0);
     if (!f)
         return;
     if (a->first_frame_us == 0)
         a->first_frame_us = f->t_us;
-    pass_on(a, f);
+    workers_show(&a->workers, f, session_sight(&a->session, a->now_us));
     struct frame **place = frozen(a) ? &a->waiting : &a->shown;
     frame_unref(place);
     *place = f;
@@ -410,7 +314,7 @@ static int camera_event(const struct capture_status *s)
 static void take_camera_state(struct app *a)
 {
     struct capture_status s;
-    capture_status(a->capture, &s);
+    capture_status(a->workers.capture, &s);
     bool changed = s.state != a->camera.state || s.reason != a->camera.reason ||
                    strcmp(s.name, a->camera.name) != 0 || strcmp(s.text, a->camera.text) != 0;
     bool first = a->camera.name[0] == '\0' && a->camera.text[0] == '\0';
@@ -425,16 +329,16 @@ static void take_observation(struct app *a)
 {
     struct observation o;
     int faces;
-    if (detector_latest(a->detector, a->live.frame_seq, &o)) {
+    if (detector_latest(a->workers.detector, a->live.frame_seq, &o)) {
         a->live = o;
         report_faces(a->report, &o, a->camera.width, a->camera.height,
                      (double)(o.t_us - a->first_frame_us) * 1e-6);
         handle(a, SESSION_FACES, o.count);
     }
-    if (a->presence && presence_latest(a->presence, &faces))
+    if (a->workers.presence && presence_latest(a->workers.presence, &faces))
         handle(a, SESSION_FACES, faces);
     if (a->session.state == SESSION_READING && a->still_seq != 0 &&
-        detector_still_result(a->detector, a->still_seq, &o)) {
+        detector_still_result(a->workers.detector, a->still_seq, &o)) {
         a->still = o;
         handle(a, SESSION_STILL, o.count);
     }
@@ -550,12 +454,12 @@ static void present(struct app *a)
 
 static void make_stats(struct app *a)
 {
-    detector_stats(a->detector, &a->detector_stats);
+    detector_stats(a->workers.detector, &a->detector_stats);
     struct report_stats s = {
         .display_fps = figures_fps(&a->figures, a->now_us),
         .capture_fps = (double)a->camera.fps,
         .detect_fps = (double)a->detector_stats.hz,
-        .skipped = frame_slot_skipped(a->to_detector),
+        .skipped = frame_slot_skipped(a->workers.to_detector),
         .latency_ms_p50 = figures_latency_ms(&a->figures, 0.5),
         .latency_ms_p95 = figures_latency_ms(&a->figures, 0.95),
     };

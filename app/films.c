@@ -95,6 +95,19 @@ bool films_has_songs(const struct films *f)
     return catalog_count(f->catalog, TITLE_SONG) > 0;
 }
 
+struct emotion_scores films_mood(const struct emotion_scores *faces, const float *areas, int count)
+{
+    struct emotion_scores mood = {{0}};
+    float total = 0.0f;
+    for (int i = 0; i < count; i++) {
+        total += areas[i];
+        if (total > 0.0f)
+            emotion_blend(&mood, &faces[i], areas[i] / total);
+    }
+    emotion_normalise(&mood);
+    return mood;
+}
+
 static void read_mark(struct films *f, int index)
 {
     int64_t id = f->titles.v[index].id;

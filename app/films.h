@@ -25,6 +25,9 @@ int films_open(struct films **out, const struct films_params *p, struct err *err
 void films_close(struct films *f); /* NULL is allowed */
 bool films_has_songs(const struct films *f);
 
+/* The mood of a picture: its faces' readings averaged, larger faces counting more. */
+struct emotion_scores films_mood(const struct emotion_scores *faces, const float *areas, int count);
+
 /* Fills the list for a mood; faces: the readings it was blended from, NULL for one. On failure the
  * list is empty. */
 int films_fetch(struct films *f, const struct emotion_scores *mood,

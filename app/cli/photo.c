@@ -16,21 +16,6 @@
 
 enum { SURE_PERCENT = 40 }; /* below this the top emotion is only named as a guess */
 
-/* The picture's mood: its faces averaged, larger ones counting more. */
-static struct emotion_scores picture_mood(const struct read_result *r)
-{
-    struct emotion_scores mood = {{0}};
-    float total = 0.0f;
-    for (int i = 0; i < r->count; i++) {
-        float area = r->face[i].box.w * r->face[i].box.h;
-        total += area;
-        if (total > 0.0f)
-            emotion_blend(&mood, &r->face[i].reading.scores, area / total);
-    }
-    emotion_normalise(&mood);
-    return mood;
-}
-
 static const char *face_label(const struct reading *r)
 {
     enum emotion top = emotion_top(&r->scores);
@@ -92,12 +77,15 @@ static int read_picture(const struct app_options *o, struct face_reader *reader,
 {
     struct read_result r;
     struct emotion_scores faces[READER_FACES_MAX], mood;
+    float areas[READER_FACES_MAX];
     int code = face_reader_photo(reader, path, &r, err);
     if (code < 0)
         return code;
-    mood = picture_mood(&r);
-    for (int i = 0; i < r.count; i++)
+    for (int i = 0; i < r.count; i++) {
         faces[i] = r.face[i].reading.scores;
+        areas[i] = r.face[i].box.w * r.face[i].box.h;
+    }
+    mood = films_mood(faces, areas, r.count);
     films_clear(films);
     if (r.count > 0)
         code = films_fetch(films, &mood, faces, r.count, false, err);
