@@ -22,9 +22,14 @@ struct tone {
     float valence, arousal;
 };
 
+/* A piece of the reason sentence. NULL: none of its own. */
+struct words {
+    char *all, *one[EMOTION_COUNT];
+};
+
 struct policy {
     char *name, *title;
-    char *reason, *reasons[EMOTION_COUNT]; /* for all, for one; NULL: none of its own */
+    struct words reason, aim;
     enum policy_kind kind;
     int limit;
     bool quality, taste, diversity;
@@ -173,12 +178,13 @@ static int replace_text(char **text, const char *value)
     return ERR_OK;
 }
 
-static int read_reason(const struct place *at, const char *emotion, const char *value)
+static int read_words(const struct place *at, struct words *words, const char *emotion,
+                      const char *value)
 {
     enum emotion e;
     if (!emotion_parse(emotion, &e))
         return bad_line(at, "no such emotion", emotion);
-    return replace_text(&at->policy->reasons[e], value);
+    return replace_text(&words->one[e], value);
 }
 
 static int read_setting(const struct place *at, char *key, char *value)
@@ -186,7 +192,9 @@ static int read_setting(const struct place *at, char *key, char *value)
     struct policy *p = at->policy;
     enum emotion e;
     if (strncmp(key, "reason ", 7) == 0)
-        return read_reason(at, trim(key + 7), value);
+        return read_words(at, &p->reason, trim(key + 7), value);
+    if (strncmp(key, "aim ", 4) == 0)
+        return read_words(at, &p->aim, trim(key + 4), value);
     if (strncmp(key, "target ", 7) == 0)
         return read_target(at, trim(key + 7), value);
     if (strncmp(key, "tone ", 5) == 0)
@@ -194,7 +202,9 @@ static int read_setting(const struct place *at, char *key, char *value)
     if (strcmp(key, "title") == 0)
         return replace_text(&p->title, value);
     if (strcmp(key, "reason") == 0)
-        return replace_text(&p->reason, value);
+        return replace_text(&p->reason.all, value);
+    if (strcmp(key, "aim") == 0)
+        return replace_text(&p->aim.all, value);
     if (strcmp(key, "kind") == 0)
         return read_kind(at, value);
     if (strcmp(key, "limit") == 0)
@@ -275,7 +285,6 @@ static struct policy *new_policy(const char *name)
     struct policy *p = mem_new(1, sizeof *p);
     p->name = short_name(name);
     p->title = mem_strdup(p->name);
-    p->reason = mem_strdup("");
     p->quality = p->taste = p->diversity = true;
     return p;
 }
@@ -376,15 +385,21 @@ int policy_load(struct policy **out, const char *name, struct err *err)
     return ERR_OK;
 }
 
+static void free_words(struct words *w)
+{
+    free(w->all);
+    for (int e = 0; e < EMOTION_COUNT; e++)
+        free(w->one[e]);
+}
+
 void policy_free(struct policy *p)
 {
     if (p == NULL)
         return;
     free(p->name);
     free(p->title);
-    free(p->reason);
-    for (int e = 0; e < EMOTION_COUNT; e++)
-        free(p->reasons[e]);
+    free_words(&p->reason);
+    free_words(&p->aim);
     free(p);
 }
 
@@ -400,9 +415,21 @@ const char *policy_title(const struct policy *p)
     return p->title;
 }
 
+static const char *words_for(const struct words *w, enum emotion e)
+{
+    const char *text = w->one[e] != NULL ? w->one[e] : w->all;
+    return text != NULL ? text : "";
+}
+
 const char *policy_reason(const struct policy *p, enum emotion e)
 {
-    return p->reasons[e] != NULL ? p->reasons[e] : p->reason;
+    return words_for(&p->reason, e);
+}
+
+const char *policy_aim(const struct policy *p, enum emotion e)
+{
+    const char *aim = words_for(&p->aim, e);
+    return aim[0] != '\0' ? aim : policy_reason(p, e);
 }
 
 enum policy_kind policy_kind(const struct policy *p)

@@ -3,7 +3,8 @@
  * The files say where each number comes from. A policy file is lines of
  *     title = Make it better           what people see
  *     reason = you asked to be lifted  how the reason sentence refers to it
- *     reason EMOTION = to keep it up   the same for one emotion
+ *     reason EMOTION = may it last     the same for one emotion
+ *     aim = to be lifted               the same where the mood was set by hand; also aim EMOTION
  *     kind = weights | top | contains  how it ranks (below)
  *     limit = 50                       top and contains: the length of the source's list
  *     quality, taste, diversity = yes | no
@@ -42,6 +43,8 @@ const char *policy_name(const struct policy *p);  /* "lift" */
 const char *policy_title(const struct policy *p); /* "Make it better" */
 /* "you asked to be lifted"; "": none */
 const char *policy_reason(const struct policy *p, enum emotion e);
+/* "to be lifted"; without an aim: the reason */
+const char *policy_aim(const struct policy *p, enum emotion e);
 enum policy_kind policy_kind(const struct policy *p);
 int policy_limit(const struct policy *p);         /* 0: no limit of its own */
 bool policy_uses_quality(const struct policy *p);

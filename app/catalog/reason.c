@@ -1,5 +1,5 @@
 /* "Looks sad, you asked to be lifted: comedies do that; 8.1 from 310,000 votes; with Amy Adams,
- * whom you like." */
+ * whom you like." Of a mood set by hand: "For a sad mood, to be lifted: comedies do that." */
 #include "catalog/reason.h"
 
 #include <ctype.h>
@@ -17,16 +17,30 @@ static const char *looks(enum emotion e)
     return words[e];
 }
 
-static void add_mood(struct str *out, const struct emotion_scores *mood)
+/* As said of the mood, not of a face. */
+static const char *called(enum emotion e)
 {
+    return e == EMOTION_FEAR ? "fearful" : looks(e);
+}
+
+static void add_mood(struct str *out, const struct emotion_scores *mood, bool by_hand)
+{
+    const char *(*word)(enum emotion) = by_hand ? called : looks;
     enum emotion top = emotion_top(mood);
-    if (emotion_confidence(mood) >= sure) {
-        str_addf(out, "Looks %s", looks(top));
-        return;
-    }
     struct emotion_scores rest = *mood;
     rest.p[top] = -1;
-    str_addf(out, "Looks %s or %s", looks(top), looks(emotion_top(&rest)));
+    str_addf(out, "%s%s", by_hand ? top == EMOTION_ANGRY ? "For an " : "For a " : "Looks ",
+             word(top));
+    if (emotion_confidence(mood) < sure)
+        str_addf(out, " or %s", word(emotion_top(&rest)));
+    if (by_hand)
+        str_addf(out, " mood");
+}
+
+/* How the policy answers, in words that follow the mood's. */
+static const char *answer(const struct recommend_query *q, enum emotion top)
+{
+    return q->by_hand ? policy_aim(q->policy, top) : policy_reason(q->policy, top);
 }
 
 /* "comedies", "Sci-Fi films". */
@@ -59,7 +73,7 @@ static void add_seed(struct str *out, const struct fit *fit, const struct recomm
     const char *genres[8];
     enum emotion top = emotion_top(fit_mood(fit));
     int count = policy_genres(q->policy, top, genres, 8);
-    str_addf(out, ", %s: ", policy_reason(q->policy, top));
+    str_addf(out, ", %s: ", answer(q, top));
     for (int i = 0; i < count; i++)
         str_addf(out, "%s%s", i > 0 ? " or " : "", genres[i]);
 }
@@ -81,8 +95,8 @@ static void add_fit(struct str *out, const struct recommend_query *q, const stru
     }
     enum emotion top = emotion_top(fit_mood(fit));
     bool mood_decides = top != EMOTION_NEUTRAL || genre != NULL;
-    if (mood_decides && policy_reason(q->policy, top)[0] != '\0')
-        str_addf(out, ", %s", policy_reason(q->policy, top));
+    if (mood_decides && answer(q, top)[0] != '\0')
+        str_addf(out, ", %s", answer(q, top));
     if (t->kind == TITLE_SONG && t->valence >= 0 && t->energy >= 0) {
         add_song_tone(out, t);
     } else if (genre != NULL) {
@@ -137,7 +151,7 @@ void reason_write(const struct catalog *c, const struct recommend_query *q, cons
                   const struct title *title, struct str *out)
 {
     str_clear(out);
-    add_mood(out, fit_mood(fit));
+    add_mood(out, fit_mood(fit), q->by_hand);
     add_fit(out, q, fit, chosen, title);
     if (policy_uses_quality(q->policy))
         add_quality(out, title);

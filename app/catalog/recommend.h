@@ -31,6 +31,7 @@ struct recommend_query {
     struct emotion_scores mood;
     const struct emotion_scores *faces; /* several viewers; NULL: only `mood` */
     int face_count;
+    bool by_hand;                       /* the mood was set, not read: nobody "looks" like it */
     enum group_mode group;
 
     const struct policy *policy;  /* required */

@@ -349,6 +349,7 @@ static int run_query(struct desk *d, const struct recommend_options *o, struct r
     if (rc < 0)
         return rc;
     mean_mood(faces, &q->mood);
+    q->by_hand = o->scores == NULL; /* scores come from a reading elsewhere */
     q->faces = faces->v;
     q->face_count = faces->count;
     q->policy = d->policy;

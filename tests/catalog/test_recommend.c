@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "catalog/ease.h"
@@ -83,6 +84,50 @@ static void the_sad_are_lifted_and_the_frightened_spared(void **state)
     l = get(d, NULL, &q);
     assert_false(holds(&l, 107)); /* horror comes last of twelve */
     title_list_free(&l);
+}
+
+/* The first reason of a list. free() it. */
+static char *why(struct desk *d, const struct policy *p, enum emotion e, bool by_hand)
+{
+    struct recommend_query q = ask(p, e, 1);
+    q.by_hand = by_hand;
+    struct title_list l = get(d, NULL, &q);
+    char *text = mem_strdup(l.v[0].why);
+    title_list_free(&l);
+    return text;
+}
+
+static void reasons_follow_who_said_the_mood(void **state)
+{
+    struct desk *d = *state;
+    static const struct {
+        const char *policy;
+        enum emotion mood;
+        bool by_hand;
+        const char *begin;
+    } rows[] = {
+        {"lift", EMOTION_SAD, false, "Looks sad, you asked to be lifted: "},
+        {"lift", EMOTION_SAD, true, "For a sad mood, to be lifted: "},
+        {"lift", EMOTION_ANGRY, true, "For an angry mood, to be lifted: "},
+        {"lift", EMOTION_FEAR, false, "Looks afraid, you asked to be lifted: "},
+        {"lift", EMOTION_FEAR, true, "For a fearful mood, to be lifted: "},
+        {"lift", EMOTION_HAPPY, false, "Looks happy, a good mood to keep going: "},
+        {"lift", EMOTION_HAPPY, true, "For a happy mood, to keep it going: "},
+        {"lift", EMOTION_NEUTRAL, false, "Looks neutral; "},
+        {"lift", EMOTION_NEUTRAL, true, "For a neutral mood; "},
+        {"match", EMOTION_SAD, false, "Looks sad, you asked to stay with it: "},
+        {"match", EMOTION_SAD, true, "For a sad mood, to stay with it: "},
+        {"surprise", EMOTION_NEUTRAL, true, "For a neutral mood, with a surprise: "},
+        {"seed-001", EMOTION_SAD, true, "For a sad mood, the table of seed 001 answers: Drama"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct policy *p = fixture_policy(rows[i].policy);
+        char *text = why(d, p, rows[i].mood, rows[i].by_hand);
+        if (strncmp(text, rows[i].begin, strlen(rows[i].begin)) != 0)
+            fail_msg("\"%s\" does not begin \"%s\"", text, rows[i].begin);
+        free(text);
+        policy_free(p);
+    }
 }
 
 static void matching_fear_finds_horror(void **state)
@@ -599,6 +644,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_sad_are_lifted_and_the_frightened_spared),
+        TEST(reasons_follow_who_said_the_mood),
         TEST(matching_fear_finds_horror),
         TEST(the_whole_vector_counts),
         TEST(filters_hold_together),
