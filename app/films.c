@@ -50,13 +50,20 @@ static int first_policy(struct films *f, const char *name, struct err *err)
     return use_policy(f, name, err);
 }
 
+/* A file of likes that cannot be used, whyever, does not stop the films: it is left as it is. */
 static int open_memory(struct films *f, struct err *err)
 {
     bool moved = false;
-    int code = feedback_open(&f->feedback, f->params.memory ? NULL : ":memory:", &moved, err);
+    struct err why = {0};
+    if (!f->params.memory)
+        return feedback_open(&f->feedback, ":memory:", NULL, err);
+    int code = feedback_open(&f->feedback, NULL, &moved, &why);
     if (moved)
         log_warn("the file of likes was damaged; it was moved aside and a fresh one begun");
-    return code;
+    if (code == ERR_OK)
+        return code;
+    log_warn("likes are remembered only until the end: %s", why.text);
+    return feedback_open(&f->feedback, ":memory:", NULL, err);
 }
 
 int films_open(struct films **out, const struct films_params *p, struct err *err)
@@ -125,6 +132,7 @@ int films_fetch(struct films *f, const struct emotion_scores *mood,
     q.mood = *mood;
     q.faces = face_count > 1 ? faces : NULL;
     q.face_count = face_count > 1 ? face_count : 0;
+    q.by_hand = face_count == 0;
     q.policy = f->policy;
     q.kind = songs ? TITLE_SONG : TITLE_FILM;
     q.language = f->params.language;

@@ -17,7 +17,8 @@ struct films_params {
     const char *policy;   /* name or path; NULL: the default one; borrowed during open */
     const char *language; /* of titles, NULL: any; must outlive the films */
     int top;              /* titles in a list */
-    bool memory;          /* likes, seen marks, what was shown: kept on disk, else in memory */
+    bool memory;          /* likes, seen marks, what was shown: kept on disk where that can be done,
+                           * else until films_close() */
 };
 
 struct films;
@@ -28,8 +29,8 @@ bool films_has_songs(const struct films *f);
 /* The mood of a picture: its faces' readings averaged, larger faces counting more. */
 struct emotion_scores films_mood(const struct emotion_scores *faces, const float *areas, int count);
 
-/* Fills the list for a mood; faces: the readings it was blended from, NULL for one. On failure the
- * list is empty. */
+/* Fills the list for a mood; faces: the readings it was blended from; none: it was set by
+ * hand. On failure the list is empty. */
 int films_fetch(struct films *f, const struct emotion_scores *mood,
                 const struct emotion_scores *faces, int face_count, bool songs, struct err *err);
 void films_clear(struct films *f); /* empties the list */

@@ -19,6 +19,8 @@ enum { USER_FILE_ID = 0x4d6f5265 + 1, BUSY_MS = 5000, DAY_S = 24 * 60 * 60 };
 static const char *const steps[] = {sql_user_001};
 enum { STEP_COUNT = sizeof steps / sizeof steps[0] };
 
+#define FAULTS "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'"
+
 struct feedback {
     sqlite3 *db;
     int64_t changes; /* made through this connection */
@@ -42,8 +44,7 @@ static int open_database(sqlite3 **out, const char *path, struct err *err)
     if (rc == ERR_OK)
         rc = db_migrate(db, USER_FILE_ID, steps, STEP_COUNT, err);
     if (rc == ERR_OK) /* small file: the whole check takes a millisecond */
-        rc = db_value(db, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'",
-                      &fault, err);
+        rc = db_value(db, FAULTS, &fault, err);
     if (rc == ERR_OK && fault != 0)
         rc = err_set(err, ERR_FORMAT, "%s: damaged", path);
     if (rc < 0)
@@ -53,11 +54,21 @@ static int open_database(sqlite3 **out, const char *path, struct err *err)
     return rc;
 }
 
+/* "<path>.damaged", or the first of "<path>.damaged-2", ... that is not there yet. */
+static void name_aside(struct str *out, const char *path)
+{
+    str_addf(out, "%s.damaged", path);
+    for (int i = 2; access(out->s, F_OK) == 0; i++) {
+        str_clear(out);
+        str_addf(out, "%s.damaged-%d", path, i);
+    }
+}
+
 /* Keeps the damaged file for whoever wants to rescue it, and begins a fresh one. */
 static int replace_damaged(sqlite3 **out, const char *path, struct err *err)
 {
     struct str aside = {0};
-    str_addf(&aside, "%s.damaged", path);
+    name_aside(&aside, path);
     int rc = rename(path, aside.s) == 0 ? ERR_OK : err_errno(err, path);
     str_free(&aside);
     if (rc < 0)
@@ -66,13 +77,62 @@ static int replace_damaged(sqlite3 **out, const char *path, struct err *err)
     return open_database(out, path, err);
 }
 
+static int user_folder(char *out, size_t cap, struct err *err)
+{
+    return path_user_dir("data", out, cap)
+               ? ERR_OK
+               : err_set(err, ERR_NOT_FOUND, "no home folder to remember likes in");
+}
+
 static int user_path(char *out, size_t cap, struct err *err)
 {
     char folder[4000];
-    if (!path_user_dir("data", folder, sizeof folder))
-        return err_set(err, ERR_NOT_FOUND, "no home folder to remember likes in");
-    snprintf(out, cap, "%s/user.db", folder);
-    return path_make_dirs(folder, err);
+    int rc = user_folder(folder, sizeof folder, err);
+    if (rc == ERR_OK)
+        rc = path_make_dirs(folder, err);
+    snprintf(out, cap, "%s/user.db", rc == ERR_OK ? folder : "");
+    return rc;
+}
+
+/* Can the folder be written, or made in the nearest one above that exists? */
+static int check_folder(const char *folder, struct err *err)
+{
+    char path[4000];
+    snprintf(path, sizeof path, "%s", folder);
+    while (access(path, F_OK) != 0 && strrchr(path, '/') > path)
+        *strrchr(path, '/') = '\0';
+    return access(path, W_OK | X_OK) == 0 ? ERR_OK : err_errno(err, path);
+}
+
+static int check_database(const char *path, struct err *err)
+{
+    sqlite3 *db = NULL;
+    int64_t fault = 0;
+    int rc = db_open(&db, path, SQLITE_OPEN_READONLY, err);
+    if (rc == ERR_OK)
+        rc = db_make_read_only(db, err);
+    if (rc == ERR_OK)
+        rc = db_check_identity(db, USER_FILE_ID, STEP_COUNT, err);
+    if (rc == ERR_OK)
+        rc = db_value(db, FAULTS, &fault, err);
+    if (rc == ERR_OK && fault != 0)
+        rc = err_set(err, ERR_FORMAT, "%s: damaged", path);
+    db_close(db);
+    return rc;
+}
+
+int feedback_check(char *path, size_t cap, struct err *err)
+{
+    char folder[4000];
+    path[0] = '\0';
+    int rc = user_folder(folder, sizeof folder, err);
+    if (rc < 0)
+        return rc;
+    snprintf(path, cap, "%s/user.db", folder);
+    rc = check_folder(folder, err);
+    if (rc < 0 || access(path, F_OK) != 0)
+        return rc;
+    return access(path, W_OK) == 0 ? check_database(path, err) : err_errno(err, path);
 }
 
 int feedback_open(struct feedback **out, const char *path, bool *moved, struct err *err)

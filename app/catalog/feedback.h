@@ -6,6 +6,7 @@
 #define CATALOG_FEEDBACK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -21,8 +22,14 @@ enum opinion {
 };
 
 /* path NULL: the user's own file, folders made as needed; ":memory:": nothing is kept. A damaged
- * file is moved aside to "<path>.damaged" and a fresh one begun; *moved then says so. */
+ * file is moved aside to "<path>.damaged" (or "-2", ...: nothing is overwritten) and a fresh one
+ * begun; *moved then says so (NULL is allowed). A newer or foreign one is left as it is:
+ * ERR_UNSUPPORTED. */
 int feedback_open(struct feedback **out, const char *path, bool *moved, struct err *err);
+/* Would the user's own file work? Looks only: makes, moves and changes nothing. `path` gets its
+ * name, also on failure ("": there is no home folder). */
+int feedback_check(char *path, size_t cap, struct err *err);
+
 void feedback_close(struct feedback *f); /* NULL is allowed */
 
 /* Used at once by the next recommend(). The title's name is stored beside its id, so that the

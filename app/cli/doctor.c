@@ -5,6 +5,7 @@
 #include "settings.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
+#include "catalog/feedback.h"
 #include "catalog/policy.h"
 #include "cli/commands.h"
 #include "ui/ui_sdl.h"
@@ -113,6 +114,17 @@ static bool check_catalog(const struct app_options *o)
     return true;
 }
 
+/* Without its file there is no memory, but there are films. */
+static void check_memory(void)
+{
+    char path[4096];
+    struct err err = {0};
+    if (feedback_check(path, sizeof path, &err) == ERR_OK)
+        good("likes", path);
+    else
+        printf("  note  %-10s remembered only until the end of each run: %s\n", "likes", err.text);
+}
+
 static bool check_policies(void)
 {
     bool all = true;
@@ -162,6 +174,7 @@ static bool check_all(const struct app_options *o)
     fine &= check_model(o);
     fine &= check_cascade(o);
     fine &= check_catalog(o);
+    check_memory();
     fine &= check_policies();
     fine &= check_window(o);
     printf(fine ? "Everything that is needed works.\n"
