@@ -7,18 +7,19 @@
 #include "base/mem.h"
 
 static const struct nn__exec_info table[NN_OP_COUNT] = {
-    [NN_OP_CONV] = {nn__prepare_window, nn__prepare_conv16},
+    [NN_OP_CONV] = {nn__prepare_window, nn__prepare_conv16, nn__prepare_qconv16},
     [NN_OP_CONV_TRANSPOSE] = {nn__prepare_window, NULL},
-    [NN_OP_GEMM] = {nn__prepare_matmul, NULL},
+    [NN_OP_GEMM] = {nn__prepare_matmul, NULL, nn__prepare_qconv16},
     [NN_OP_MATMUL] = {nn__prepare_matmul, NULL},
     [NN_OP_BATCHNORM] = {nn__prepare_batchnorm, nn__prepare_batchnorm16},
     [NN_OP_INSTANCE_NORM] = {nn__prepare_instance_norm, NULL},
     [NN_OP_LAYER_NORM] = {nn__prepare_layer_norm, NULL},
     [NN_OP_SOFTMAX] = {nn__prepare_softmax, NULL},
     [NN_OP_LOG_SOFTMAX] = {nn__prepare_softmax, NULL},
-    [NN_OP_MAXPOOL] = {nn__prepare_window, nn__prepare_pool16},
+    [NN_OP_MAXPOOL] = {nn__prepare_window, nn__prepare_pool16, nn__prepare_pool16},
     [NN_OP_AVGPOOL] = {nn__prepare_window, nn__prepare_pool16},
-    [NN_OP_GLOBAL_AVGPOOL] = {nn__prepare_reduce, nn__prepare_global_pool16},
+    [NN_OP_GLOBAL_AVGPOOL] = {nn__prepare_reduce, nn__prepare_global_pool16,
+                              nn__prepare_qmean16},
     [NN_OP_GLOBAL_MAXPOOL] = {nn__prepare_reduce, nn__prepare_global_pool16},
     [NN_OP_RELU] = {nn__prepare_unary, nn__prepare_unary},
     [NN_OP_CLIP] = {nn__prepare_unary, nn__prepare_unary},
@@ -41,7 +42,7 @@ static const struct nn__exec_info table[NN_OP_COUNT] = {
     [NN_OP_CEIL] = {nn__prepare_unary, NULL},
     [NN_OP_RECIPROCAL] = {nn__prepare_unary, NULL},
     [NN_OP_CAST] = {nn__prepare_unary, NULL},
-    [NN_OP_ADD] = {nn__prepare_nary, nn__prepare_nary16},
+    [NN_OP_ADD] = {nn__prepare_nary, nn__prepare_nary16, nn__prepare_qadd16},
     [NN_OP_SUB] = {nn__prepare_nary, nn__prepare_nary16},
     [NN_OP_MUL] = {nn__prepare_nary, nn__prepare_nary16},
     [NN_OP_DIV] = {nn__prepare_nary, NULL},
@@ -77,8 +78,8 @@ static const struct nn__exec_info table[NN_OP_COUNT] = {
     [NN_OP_DROPOUT] = {nn__prepare_map, NULL},
     [NN_OP_CONSTANT_OF_SHAPE] = {nn__prepare_fill, NULL},
     [NN_OP_RANGE] = {nn__prepare_fill, NULL},
-    [NN_OP_QUANTIZE] = {nn__prepare_quantize, NULL},
-    [NN_OP_DEQUANTIZE] = {nn__prepare_quantize, NULL},
+    [NN_OP_QUANTIZE] = {nn__prepare_quantize, NULL, nn__prepare_quantize16},
+    [NN_OP_DEQUANTIZE] = {nn__prepare_quantize, NULL, nn__prepare_quantize16},
 };
 
 const struct nn__exec_info *nn__exec_info(enum nn_op op)
@@ -103,6 +104,14 @@ const float *nn__floats_of(const struct nn__compiler *c, const struct nn_node *n
         return NULL;
     const struct nn_tensor *t = nn__value(c->g, n->inputs[i]);
     return t->dtype == NN_F32 ? t->data : NULL;
+}
+
+const struct nn__coded *nn__codes_of(const struct nn__compiler *c, nn_value v)
+{
+    for (size_t i = 0; i < c->coded_count; i++)
+        if (c->coded[i].value == v)
+            return &c->coded[i];
+    return NULL;
 }
 
 int nn__conv_bias(struct nn__compiler *c, const struct nn__job *j, float *bias, const float **out,

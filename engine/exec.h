@@ -12,7 +12,8 @@
  * exec_unary.c  activations, arithmetic   exec_nary.c     broadcasting arithmetic
  * exec_norm.c   softmax, normalisations   exec_reduce.c   reductions, global pools
  * exec_map.c    everything that moves elements            exec_resize.c  linear and cubic Resize
- * exec_layout.c conversions between layouts               exec_quant.c   quantisation */
+ * exec_layout.c conversions between layouts               exec_quant.c   quantisation
+ * exec_qconv.c  convolutions, sums and means in 8 bits */
 #ifndef ENGINE_EXEC_H
 #define ENGINE_EXEC_H
 
@@ -27,17 +28,29 @@ nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_layer_norm, nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
-    nn__prepare_quantize,
-    nn__prepare_fill;
+    nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_qadd16,
+    nn__prepare_qmean16, nn__prepare_fill;
 
 struct nn__exec_info {
     nn__prepare_fn *plain;
     nn__prepare_fn *c16; /* NULL: plain only */
+    nn__prepare_fn *q16; /* NULL: not in 8 bits */
 };
 const struct nn__exec_info *nn__exec_info(enum nn_op op);
 
 /* Can this node run on C16 tensors, its weights and attributes considered? */
 bool nn__fits_c16(const struct nn__compiler *c, const struct nn_node *n);
+/* The integers behind a dequantised constant, or NULL. */
+const struct nn__coded *nn__codes_of(const struct nn__compiler *c, nn_value v);
+/* A matrix is an image of one pixel. */
+static inline int nn__height(const struct nn_shape *s)
+{
+    return s->rank == 4 ? (int)s->dims[2] : 1;
+}
+static inline int nn__width(const struct nn_shape *s)
+{
+    return s->rank == 4 ? (int)s->dims[3] : 1;
+}
 /* How many groups of a convolution to compute as one with zeros between them, so that each result
  * fills whole blocks; 0: too many. */
 int nn__merged_groups(const struct nn_shape *weights, int64_t groups);
@@ -83,14 +96,14 @@ static inline float *nn__scratch(const struct nn__env *e, int thread)
     return e->scratch + e->scratch_stride * (size_t)thread;
 }
 
-/* A place as rows of floats, border left out. */
+/* A place as rows of elements (floats; bytes of Q16), border left out. */
 struct nn__view {
     int images, planes, rows;
-    size_t width;                     /* floats in a row */
-    size_t start, image, plane, row;  /* floats: first element, then strides */
+    size_t width;                     /* elements in a row */
+    size_t start, image, plane, row;  /* elements: the first one, then strides */
 };
 struct nn__view nn__view(const struct nn__place *p);
-void nn__clear_border(const struct nn__place *p, float *data); /* zeroes it */
+void nn__clear_border(const struct nn__place *p, float *data); /* to zero */
 size_t nn__place_floats(const struct nn__place *p); /* with border and lanes */
 
 /* Strides of a dense row-major tensor. */

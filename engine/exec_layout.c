@@ -58,17 +58,28 @@ static void run_layout(const struct nn__step *s, const struct nn__env *e)
     pool_for(e->pool, l->in.images, 1, run_images, &c);
 }
 
+/* A plain matrix as images of one pixel. */
+static struct nn__view image_view(const struct nn__place *p)
+{
+    struct nn__view v = nn__view(p);
+    if (p->layout == NN_PLAIN && p->shape.rank == 2) {
+        v.images = (int)p->shape.dims[0];
+        v.image = (size_t)p->shape.dims[1];
+    }
+    return v;
+}
+
 int nn__prepare_layout(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                        struct err *err)
 {
     const struct nn__place *in = nn__place(c, j->in[0]), *out = nn__place(c, j->out[0]);
     struct layout *l = nn__context(c, sizeof *l);
     (void)err;
-    l->in = nn__view(in);
-    l->out = nn__view(out);
+    l->in = image_view(in);
+    l->out = image_view(out);
     l->channels = (int)in->shape.dims[1];
-    l->h = (int)in->shape.dims[2];
-    l->w = (int)in->shape.dims[3];
+    l->h = nn__height(&in->shape);
+    l->w = nn__width(&in->shape);
     l->same = in->layout == out->layout;
     l->to_c16 = out->layout == NN_C16 && !l->same;
     s->context = l;
@@ -114,30 +125,36 @@ int nn__prepare_concat16(struct nn__compiler *c, const struct nn__job *j, struct
     return 0;
 }
 
-size_t nn__place_floats(const struct nn__place *p)
+/* How many, with border and lanes. */
+static size_t place_elements(const struct nn__place *p)
 {
     const struct nn_shape *s = &p->shape;
-    if (s->rank != 4)
+    if (s->rank != 4 && p->layout == NN_PLAIN)
         return (size_t)nn__shape_elements(s, 1);
-    size_t h = (size_t)s->dims[2] + (size_t)(p->pad[0] + p->pad[2]);
-    size_t w = (size_t)s->dims[3] + (size_t)(p->pad[1] + p->pad[3]);
-    size_t c = p->layout == NN_C16 ? (size_t)nn_blocks((int)s->dims[1]) * 16 : (size_t)s->dims[1];
+    size_t h = (size_t)(nn__height(s) + p->pad[0] + p->pad[2]);
+    size_t w = (size_t)(nn__width(s) + p->pad[1] + p->pad[3]);
+    size_t c = p->layout == NN_PLAIN ? (size_t)s->dims[1] : (size_t)nn_blocks((int)s->dims[1]) * 16;
     return (size_t)s->dims[0] * c * h * w;
+}
+
+size_t nn__place_floats(const struct nn__place *p)
+{
+    size_t n = place_elements(p);
+    return p->layout == NN_Q16 ? (n + sizeof(float) - 1) / sizeof(float) : n;
 }
 
 struct nn__view nn__view(const struct nn__place *p)
 {
     const struct nn_shape *s = &p->shape;
-    bool border = p->pad[0] | p->pad[1] | p->pad[2] | p->pad[3];
-    size_t count = nn__place_floats(p);
-    if (p->layout == NN_PLAIN && !border && s->rank != 4)
+    size_t count = place_elements(p);
+    if (p->layout == NN_PLAIN && s->rank != 4)
         return (struct nn__view){1, 1, 1, count, 0, count, count, count};
-    size_t pixel = p->layout == NN_C16 ? 16 : 1;
-    int h = (int)s->dims[2] + p->pad[0] + p->pad[2];
-    struct nn__view v = {.images = (int)s->dims[0], .rows = (int)s->dims[2]};
-    v.planes = p->layout == NN_C16 ? nn_blocks((int)s->dims[1]) : (int)s->dims[1];
-    v.width = (size_t)s->dims[3] * pixel;
-    v.row = ((size_t)s->dims[3] + (size_t)(p->pad[1] + p->pad[3])) * pixel;
+    size_t pixel = p->layout == NN_PLAIN ? 1 : 16;
+    int h = nn__height(s) + p->pad[0] + p->pad[2];
+    struct nn__view v = {.images = (int)s->dims[0], .rows = nn__height(s)};
+    v.planes = p->layout == NN_PLAIN ? (int)s->dims[1] : nn_blocks((int)s->dims[1]);
+    v.width = (size_t)nn__width(s) * pixel;
+    v.row = v.width + (size_t)(p->pad[1] + p->pad[3]) * pixel;
     v.plane = v.row * (size_t)h;
     v.image = v.plane * (size_t)v.planes;
     v.start = (size_t)p->pad[0] * v.row + (size_t)p->pad[1] * pixel;
@@ -147,16 +164,18 @@ struct nn__view nn__view(const struct nn__place *p)
 void nn__clear_border(const struct nn__place *p, float *data)
 {
     struct nn__view v = nn__view(p);
+    bool bytes = p->layout == NN_Q16;
+    size_t size = bytes ? 1 : sizeof *data, pixel = p->layout == NN_PLAIN ? 1 : 16;
+    int fill = bytes ? p->zero : 0;
     size_t side = v.row - v.width;
-    size_t pixel = p->layout == NN_C16 ? 16 : 1;
     size_t top = (size_t)p->pad[0] * v.row + (size_t)p->pad[1] * pixel;
     size_t bottom = (size_t)p->pad[2] * v.row + (size_t)p->pad[3] * pixel;
     for (int i = 0; i < v.images * v.planes; i++) {
-        float *plane = data + (size_t)i * v.plane;
-        memset(plane, 0, sizeof *plane * top);
+        char *plane = (char *)data + (size_t)i * v.plane * size;
+        memset(plane, fill, size * top);
         for (int r = 0; r + 1 < v.rows; r++) /* right of this row and left of the next */
-            memset(plane + v.start + (size_t)r * v.row + v.width, 0, sizeof *plane * side);
-        memset(plane + v.plane - bottom, 0, sizeof *plane * bottom);
+            memset(plane + (v.start + (size_t)r * v.row + v.width) * size, fill, size * side);
+        memset(plane + (v.plane - bottom) * size, fill, size * bottom);
     }
 }
 

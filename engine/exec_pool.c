@@ -6,7 +6,7 @@
 struct pool16 {
     struct nn_pool16 p; /* all but the pointers */
     struct nn__view x, y;
-    bool max;
+    bool max, bytes;
 };
 
 struct pool16_call {
@@ -23,6 +23,13 @@ static void run_blocks(void *arg, int begin, int end, int thread)
     (void)thread;
     for (int i = begin; i < end; i++) {
         int image = i / c->x.planes, block = i % c->x.planes;
+        if (c->bytes) {
+            size_t x = c->x.start + (size_t)image * c->x.image;
+            size_t y = c->y.start + (size_t)image * c->y.image;
+            struct nn_qpool16 q = {c->p, (const uint8_t *)call->x + x, (uint8_t *)call->y + y};
+            call->e->k->qmaxpool16(&q, block, block + 1);
+            continue;
+        }
         struct nn_pool16 p = c->p;
         p.x = call->x + c->x.start + (size_t)image * c->x.image;
         p.y = call->y + c->y.start + (size_t)image * c->y.image;
@@ -47,6 +54,7 @@ static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__s
     p->x = nn__view(nn__place(c, j->in[0]));
     p->y = nn__view(nn__place(c, j->out[0]));
     p->max = max;
+    p->bytes = j->mode == NN_Q16;
     p->p = (struct nn_pool16){
         .x_plane = p->x.plane, .x_row = p->x.row, .y_plane = p->y.plane, .y_row = p->y.row,
         .h = w->in[0], .w = w->in[1], .oh = w->out[0], .ow = w->out[1],
@@ -54,7 +62,7 @@ static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__s
         .stride_w = w->stride[1], .top = w->pad[0], .left = w->pad[1], .count_pad = count_pad};
     s->context = p;
     s->run = run_pool;
-    s->info.kernel = max ? "maxpool16" : "avgpool16";
+    s->info.kernel = p->bytes ? "qmaxpool16" : max ? "maxpool16" : "avgpool16";
 }
 
 int nn__prepare_pool16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,

@@ -99,6 +99,17 @@ static bool changes_nothing(const struct nn_graph *g, const struct nn_node *n)
            (n->op != NN_OP_PAD || pads_nothing(g, n));
 }
 
+/* The 8-bit path wants the integers behind a weight, not the floats that folding makes of them. */
+static void remember_codes(struct nn__compiler *c, const struct nn_node *n)
+{
+    if (n->op != NN_OP_DEQUANTIZE)
+        return;
+    c->coded = mem_grow(c->coded, &c->coded_cap, c->coded_count + 1, sizeof *c->coded);
+    c->coded[c->coded_count++] = (struct nn__coded){
+        n->outputs[0], n->inputs[0], n->inputs[1], n->input_count > 2 ? n->inputs[2] : NN_NONE,
+        nn__attr_int(n, "axis", 1)};
+}
+
 static int bind_node(struct binding *b, const struct nn_node *n, struct err *err)
 {
     struct nn_graph *g = b->c->g;
@@ -134,8 +145,10 @@ static int bind_node(struct binding *b, const struct nn_node *n, struct err *err
         g->node_count--;
     } else if (fold_shape(b->c, copy))
         become_constant(g, copy);
-    else if (all_constant(g, copy) && (code = nn__fold(b->c, copy, err)) == 0)
+    else if (all_constant(g, copy) && (code = nn__fold(b->c, copy, err)) == 0) {
+        remember_codes(b->c, copy);
         become_constant(g, copy);
+    }
     return code;
 }
 

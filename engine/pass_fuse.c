@@ -186,43 +186,45 @@ static void count_uses(struct fuse *f)
 }
 
 /* Marks what no output needs; nodes are in execution order. */
-static void find_dead(struct fuse *f)
+static void find_dead(struct nn__compiler *c, bool *dead)
 {
-    bool *needed = mem_new(f->g->value_count + 1, sizeof *needed);
-    for (size_t i = 0; i < f->g->output_count; i++)
-        needed[f->g->outputs[i]] = true;
-    for (size_t i = f->g->node_count; i-- > 0;) {
-        const struct nn_node *n = &f->g->nodes[i];
+    struct nn_graph *g = c->g;
+    bool *needed = mem_new(g->value_count + 1, sizeof *needed);
+    for (size_t i = 0; i < g->output_count; i++)
+        needed[g->outputs[i]] = true;
+    for (size_t i = g->node_count; i-- > 0;) {
+        const struct nn_node *n = &g->nodes[i];
         bool used = false;
         for (int k = 0; k < n->output_count; k++)
             used |= needed[n->outputs[k]];
-        if (f->dead[i] || !used) {
-            f->dead[i] = true;
+        if (dead[i] || !used) {
+            dead[i] = true;
             continue;
         }
         for (int k = 0; k < n->input_count; k++)
             if (nn__has(n, k))
                 needed[n->inputs[k]] = true;
-        if (f->c->epilogues[i].add != NN_NONE)
-            needed[f->c->epilogues[i].add] = true;
+        if (c->epilogues[i].add != NN_NONE)
+            needed[c->epilogues[i].add] = true;
     }
     free(needed);
 }
 
-/* Closes the gaps in the list of nodes. */
-static void sweep(struct fuse *f)
+void nn__sweep(struct nn__compiler *c, bool *dead)
 {
+    struct nn_graph *g = c->g;
     size_t kept = 0;
-    for (size_t i = 0; i < f->g->node_count; i++) {
-        if (f->dead[i])
+    find_dead(c, dead);
+    for (size_t i = 0; i < g->node_count; i++) {
+        if (dead[i])
             continue;
-        f->g->nodes[kept] = f->g->nodes[i];
-        f->c->epilogues[kept] = f->c->epilogues[i];
-        for (int k = 0; k < f->g->nodes[kept].output_count; k++)
-            nn__value(f->g, f->g->nodes[kept].outputs[k])->producer = (int)kept;
+        g->nodes[kept] = g->nodes[i];
+        c->epilogues[kept] = c->epilogues[i];
+        for (int k = 0; k < g->nodes[kept].output_count; k++)
+            nn__value(g, g->nodes[kept].outputs[k])->producer = (int)kept;
         kept++;
     }
-    f->g->node_count = kept;
+    g->node_count = kept;
 }
 
 int nn__fuse(struct nn__compiler *c, struct err *err)
@@ -247,8 +249,7 @@ int nn__fuse(struct nn__compiler *c, struct err *err)
         else if (op == NN_OP_RELU || op == NN_OP_CLIP)
             fuse_clip(&f, i);
     }
-    find_dead(&f);
-    sweep(&f);
+    nn__sweep(c, f.dead);
     free(f.uses);
     free(f.dead);
     return 0;

@@ -1,9 +1,10 @@
-/* Third pass: the layout each node works in, and the places that tensors live in.
+/* Fourth pass: the layout each node works in, and the places that tensors live in.
  *
- * Convolutions work on C16; pools and elementwise operators stay in C16 when their input is there;
- * everything else is plain. A tensor gets one place in the layout of its producer, and another one
- * for each further layout that a reader wants, filled by a conversion in between. Operators that
- * only rename dimensions share the place of their input. */
+ * What nn__quantise() chose works on bytes. Convolutions work on C16; pools and elementwise
+ * operators stay in C16 when their input is there; everything else is plain. A tensor gets one
+ * place in the layout of its producer, and another one for each further layout that a reader wants,
+ * filled by a conversion in between. Operators that only rename dimensions share the place of their
+ * input. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,9 @@ static struct nn__job *job_add(struct nn__compiler *c, const struct nn_node *nod
 
 static int new_place(struct layouts *l, nn_value v, int kind)
 {
-    enum nn__layout layout = kind == NN_C16 ? NN_C16 : NN_PLAIN;
+    enum nn__layout layout = kind == BORDERED ? NN_PLAIN : (enum nn__layout)kind;
     l->place[v][kind] = nn__place_add(l->c->plan, layout, nn__shape_of(l->c, v));
+    l->c->plan->places[l->place[v][kind]].zero = l->c->quant[v].zero;
     return l->place[v][kind];
 }
 
@@ -106,22 +108,32 @@ static bool read_at_run_time(const struct nn__compiler *c, const struct nn_node 
            nn__exec_info(n->op)->plain == nn__prepare_nary;
 }
 
-/* The kind of place in which this node reads input i. */
-static int input_kind(const struct layouts *l, const struct nn_node *n, int i, bool c16,
-                      const int border[4])
+/* The kind of place of a value that a node reads or writes in this mode. */
+static int value_kind(const struct layouts *l, nn_value v, enum nn__layout mode)
 {
-    if (!c16)
-        return NN_PLAIN;
+    if (mode != NN_Q16)
+        return mode;
+    return l->c->quant[v].stored ? NN_Q16 : NN_C16;
+}
+
+/* The kind of place in which this node reads input i. */
+static int input_kind(const struct layouts *l, const struct nn_node *n, int i,
+                      enum nn__layout mode, const int border[4])
+{
+    if (mode != NN_C16)
+        return value_kind(l, n->inputs[i], mode);
     if (i > 0 || !nn__is_planar_conv(l->c, n))
         return NN_C16;
     return border[0] | border[1] | border[2] | border[3] ? BORDERED : NN_PLAIN;
 }
 
-static bool chooses_c16(const struct layouts *l, const struct nn_node *n)
+static enum nn__layout choose_mode(const struct layouts *l, const struct nn_node *n, bool bytes)
 {
+    if (bytes)
+        return NN_Q16;
     if (!nn__fits_c16(l->c, n))
-        return false;
-    return n->op == NN_OP_CONV || l->place[n->inputs[0]][NN_C16] >= 0;
+        return NN_PLAIN;
+    return n->op == NN_OP_CONV || l->place[n->inputs[0]][NN_C16] >= 0 ? NN_C16 : NN_PLAIN;
 }
 
 static int place_node(struct layouts *l, int index, struct err *err)
@@ -130,28 +142,28 @@ static int place_node(struct layouts *l, int index, struct err *err)
     const struct nn_node *n = &c->g->nodes[index];
     const struct nn__epilogue *e = &c->epilogues[index];
     int border[4], in[64], add = -1;
-    bool c16 = chooses_c16(l, n);
+    enum nn__layout mode = choose_mode(l, n, e->bytes);
     nn__wanted_border(c, n, border);
     for (int i = 0; i < n->input_count; i++) {
         in[i] = -1;
-        if (!read_at_run_time(c, n, i))
+        if (e->bytes ? nn__is_constant(c->g, n->inputs[i]) : !read_at_run_time(c, n, i))
             continue;
-        int kind = input_kind(l, n, i, c16, border);
+        int kind = input_kind(l, n, i, mode, border);
         in[i] = want(l, n->inputs[i], kind, err);
         if (in[i] < 0)
             return in[i];
         if (kind != NN_PLAIN && i == 0)
             widen_border(&c->plan->places[in[i]], border);
     }
-    if (e->add != NN_NONE && (add = want(l, e->add, c16 ? NN_C16 : NN_PLAIN, err)) < 0)
+    if (e->add != NN_NONE && (add = want(l, e->add, value_kind(l, e->add, mode), err)) < 0)
         return add;
     struct nn__job *j = job_add(c, n, n->input_count, n->output_count);
     memcpy(j->in, in, sizeof *in * (size_t)n->input_count);
     j->epilogue = e;
-    j->mode = c16 ? NN_C16 : NN_PLAIN;
+    j->mode = mode;
     j->add = add;
     for (int i = 0; i < n->output_count; i++)
-        j->out[i] = new_place(l, n->outputs[i], j->mode);
+        j->out[i] = new_place(l, n->outputs[i], value_kind(l, n->outputs[i], mode));
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /* The compiler of nn/run.h: what its passes hand to each other.
  *
- * DESIGN. nn_run_create() takes a graph through five passes:
+ * DESIGN. nn_run_create() takes a graph through six passes:
  *   pass_bind.c    a private copy with the batch fixed; constants are folded while it is copied
  *   pass_fuse.c    dead nodes go; batch norm, clips and residual additions join their producer
+ *   pass_quant.c   8-bit tensors stay bytes where the operators around them can work on bytes
  *   pass_layout.c  every node gets a mode (plain or C16); conversions appear between them: "jobs"
  *   exec_*.c       each job is prepared: weights are packed, sizes become a context: "steps"
  *   pass_memory.c  places get offsets in one arena by their lifetimes
@@ -20,14 +21,17 @@ struct arena;
 struct pool;
 
 /* PLAIN: dense row major; a 4-D one may carry a zero border around each H x W plane.
- * C16: [N][ceil(C / 16)][H][W][16] with zero lanes past C, and possibly a zero border. */
-enum nn__layout { NN_PLAIN, NN_C16, NN_LAYOUT_COUNT };
+ * C16: [N][ceil(C / 16)][H][W][16] with zero lanes past C, and possibly a zero border.
+ * Q16: C16 of bytes, for quantised tensors; its border and the lanes past C stand for zero or have
+ * no weight. A matrix N x C is blocked as an image of one pixel. */
+enum nn__layout { NN_PLAIN, NN_C16, NN_Q16, NN_LAYOUT_COUNT };
 
 /* Where a tensor lives. */
 struct nn__place {
     enum nn__layout layout;
     struct nn_shape shape;
     int pad[4];           /* border: top, left, bottom, right, in pixels */
+    uint8_t zero;         /* Q16: what its border is filled with */
     const float *data;    /* constants: owned by the plan; else NULL */
     int alias;            /* shares the memory of this place; -1: its own */
     bool keep;            /* an input or output of the run: never reused */
@@ -41,6 +45,7 @@ struct nn__epilogue {
     nn_value add;       /* residual of the same shape, or NN_NONE */
     float *scale;       /* per output channel: multiplies the weights; NULL: ones */
     float *shift;       /* per output channel: replaces the bias; NULL: input 2 as it is */
+    bool bytes;         /* the node works in 8 bits: mode Q16 */
 };
 
 /* One node, or a conversion (node NULL), with its places. */
@@ -100,11 +105,28 @@ struct nn_plan {
     const struct nn_kernels *k;
 };
 
+/* A byte b of a quantised tensor stands for (b - zero) * scale. */
+struct nn__quant {
+    float scale;
+    uint8_t zero;
+    bool stored; /* its places are Q16 */
+};
+
+/* A constant that DequantizeLinear made of integers. */
+struct nn__coded {
+    nn_value value;      /* the floats */
+    nn_value codes, scale, zero; /* zero may be NN_NONE */
+    int64_t axis;
+};
+
 /* While compiling. */
 struct nn__compiler {
     struct nn_plan *plan;
     struct nn_graph *g;              /* bound copy */
     struct nn__epilogue *epilogues;  /* one a node */
+    struct nn__coded *coded;         /* found by nn__bind */
+    size_t coded_count, coded_cap;
+    struct nn__quant *quant;         /* one a value */
     struct nn__job *jobs;
     size_t job_count, job_cap;
 };
@@ -112,6 +134,7 @@ struct nn__compiler {
 /* Passes, in order. */
 int nn__bind(struct nn__compiler *c, const struct nn_graph *g, int batch, struct err *err);
 int nn__fuse(struct nn__compiler *c, struct err *err);
+void nn__quantise(struct nn__compiler *c);
 /* `names`: the original graph, for the names of inputs and outputs. */
 int nn__choose_layouts(struct nn__compiler *c, const struct nn_graph *names, struct err *err);
 int nn__plan_memory(struct nn__compiler *c, struct err *err);
@@ -125,6 +148,8 @@ int nn__place_root(const struct nn_plan *p, int place);
 /* Frees what the plan owns, not the struct. */
 void nn__plan_clear(struct nn_plan *p);
 struct nn__epilogue nn__no_epilogue(void);
+/* Removes the nodes marked dead (one flag a node) and those whose results nothing needs. */
+void nn__sweep(struct nn__compiler *c, bool *dead);
 
 /* Executes one node whose inputs are constants; its outputs become constants. */
 int nn__fold(struct nn__compiler *c, const struct nn_node *n, struct err *err);

@@ -75,10 +75,10 @@ static int64_t job_macs(const struct nn__compiler *c, const struct nn__job *j)
         return 0;
     const struct nn_shape *x = nn__shape_of(c, n->inputs[0]), *y = nn__shape_of(c, n->outputs[0]);
     const struct nn_shape *w = nn__shape_of(c, n->inputs[1]);
-    if (n->op == NN_OP_GEMM || n->op == NN_OP_MATMUL) {
-        bool transposed = n->op == NN_OP_GEMM && nn__attr_int(n, "transA", 0);
-        return nn__shape_elements(y, 1) * x->dims[transposed ? 0 : x->rank - 1];
-    }
+    if (n->op == NN_OP_MATMUL)
+        return nn__shape_elements(y, 1) * x->dims[x->rank - 1];
+    if (n->op == NN_OP_GEMM)
+        return y->dims[0] * nn__shape_elements(w, 1);
     int64_t each = w->dims[0] > 0 ? nn__shape_elements(w, 1) / w->dims[0] : 0;
     return nn__shape_elements(n->op == NN_OP_CONV ? y : x, 1) * each;
 }
@@ -114,8 +114,8 @@ static int prepare_job(struct nn__compiler *c, const struct nn__job *j, struct e
     s.info.shape = nn__place(c, j->out[0])->shape;
     s.info.macs = job_macs(c, j);
     nn__prepare_fn *prepare = n ? nn__exec_info(n->op)->plain : nn__prepare_layout;
-    if (n && j->mode == NN_C16)
-        prepare = nn__exec_info(n->op)->c16;
+    if (n && j->mode != NN_PLAIN)
+        prepare = j->mode == NN_C16 ? nn__exec_info(n->op)->c16 : nn__exec_info(n->op)->q16;
     if (!prepare)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "inference does not implement it");
     int code = check_size(c, j, err);
@@ -134,6 +134,8 @@ static int compile(struct nn__compiler *c, const struct nn_graph *g, int batch, 
     int code = nn__bind(c, g, batch, err);
     if (code == 0)
         code = nn__fuse(c, err);
+    if (code == 0)
+        nn__quantise(c);
     if (code == 0)
         code = nn__choose_layouts(c, g, err);
     for (size_t i = 0; i < c->job_count && code == 0; i++)
@@ -155,6 +157,7 @@ static int plan_create(struct nn_plan **out, const struct nn_graph *g, int batch
     int code = compile(&c, g, batch, err);
     nn_graph_destroy(c.g);
     free(c.jobs);
+    free(c.coded);
     if (code < 0) {
         plan_release(p);
         return code;

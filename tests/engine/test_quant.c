@@ -1,0 +1,332 @@
+/* Networks with QuantizeLinear and DequantizeLinear: what runs in 8 bits against the same network
+ * in floats. A quantised value that is also an output of the graph keeps its operators in floats:
+ * that is how the reference is made. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "internal.h"
+#include "nn/layers.h"
+#include "nn/run.h"
+#include "support/testing.h"
+
+struct net {
+    struct nn_graph *g;
+    struct rng rng;
+    bool reference; /* every quantised value becomes an output */
+    int outputs;
+};
+
+static struct net net_begin(bool reference)
+{
+    struct net n = {.g = nn_graph_create("quantised", 7), .reference = reference};
+    rng_seed(&n.rng, 21, 0);
+    return n;
+}
+
+static nn_value number(struct net *n, enum nn_dtype type, double value)
+{
+    struct nn_shape scalar = {.rank = 0};
+    nn_value v = nn__constant_add(n->g, NULL, type, &scalar);
+    nn__set_element(nn__value(n->g, v), 0, value);
+    return v;
+}
+
+static void output(struct net *n, nn_value v)
+{
+    char name[16];
+    snprintf(name, sizeof name, "out%d", n->outputs++);
+    nn_graph_output(n->g, v, name);
+}
+
+static nn_value linear(struct net *n, enum nn_op op, nn_value x, nn_value scale, nn_value zero,
+                       int axis)
+{
+    struct nn_node *node = nn__node_begin(n->g, op, NULL);
+    nn__node_input(n->g, node, x);
+    nn__node_input(n->g, node, scale);
+    nn__node_input(n->g, node, zero);
+    nn__node_int(n->g, node, "axis", axis);
+    return nn__node_end(n->g, node, 1, NULL);
+}
+
+/* Quantised and back. */
+static nn_value q(struct net *n, nn_value x, float scale, int zero)
+{
+    nn_value s = number(n, NN_F32, scale), z = number(n, NN_U8, zero);
+    nn_value codes = linear(n, NN_OP_QUANTIZE, x, s, z, 1);
+    if (n->reference)
+        output(n, codes);
+    return linear(n, NN_OP_DEQUANTIZE, codes, s, z, 1);
+}
+
+/* Random s8 weights with a scale for each channel along `axis`, so that results are about as large
+ * as x. */
+static nn_value weights(struct net *n, struct nn_shape shape, int axis, int fan_in)
+{
+    struct nn_shape channels = {.rank = 1, .dims = {shape.dims[axis]}};
+    nn_value codes = nn__constant_add(n->g, NULL, NN_I8, &shape);
+    nn_value scale = nn__constant_add(n->g, NULL, NN_F32, &channels);
+    nn_value zero = nn__constant_add(n->g, NULL, NN_I8, &channels);
+    for (int64_t i = 0; i < nn__shape_elements(&shape, 1); i++)
+        nn__set_element(nn__value(n->g, codes), i, rng_below(&n->rng, 255) - 127.0);
+    for (int64_t i = 0; i < channels.dims[0]; i++) {
+        double s = (0.5 + rng_uniform(&n->rng)) / (73 * sqrt(fan_in));
+        nn__set_element(nn__value(n->g, scale), i, s);
+        nn__set_element(nn__value(n->g, zero), i, 0);
+    }
+    return linear(n, NN_OP_DEQUANTIZE, codes, scale, zero, axis);
+}
+
+static nn_value bias(struct net *n, int count)
+{
+    struct nn_shape s = {.rank = 1, .dims = {count}};
+    nn_value v = nn__constant_add(n->g, NULL, NN_F32, &s);
+    for (int i = 0; i < count; i++)
+        nn__set_element(nn__value(n->g, v), i, 0.3 * rng_normal(&n->rng));
+    return v;
+}
+
+/* Padding by half the kernel. */
+static nn_value conv(struct net *n, nn_value x, int out, int kernel, int stride, int groups)
+{
+    int in = (int)nn_graph_shape(n->g, x)->dims[1] / groups, half = kernel / 2;
+    struct nn_shape s = {.rank = 4, .dims = {out, in, kernel, kernel}};
+    nn_value w = weights(n, s, 0, in * kernel * kernel), b = bias(n, out);
+    struct nn_node *node = nn__node_begin(n->g, NN_OP_CONV, NULL);
+    nn__node_input(n->g, node, x);
+    nn__node_input(n->g, node, w);
+    nn__node_input(n->g, node, b);
+    nn__node_ints(n->g, node, "kernel_shape", (int64_t[]){kernel, kernel}, 2);
+    nn__node_ints(n->g, node, "strides", (int64_t[]){stride, stride}, 2);
+    nn__node_ints(n->g, node, "pads", (int64_t[]){half, half, half, half}, 4);
+    nn__node_int(n->g, node, "group", groups);
+    return nn__node_end(n->g, node, 1, NULL);
+}
+
+static nn_value gemm(struct net *n, nn_value x, int out, bool transposed)
+{
+    int in = (int)nn_graph_shape(n->g, x)->dims[1];
+    struct nn_shape s = {.rank = 2, .dims = {transposed ? out : in, transposed ? in : out}};
+    nn_value w = weights(n, s, transposed ? 0 : 1, in), b = bias(n, out);
+    struct nn_node *node = nn__node_begin(n->g, NN_OP_GEMM, NULL);
+    nn__node_input(n->g, node, x);
+    nn__node_input(n->g, node, w);
+    nn__node_input(n->g, node, b);
+    nn__node_int(n->g, node, "transB", transposed);
+    return nn__node_end(n->g, node, 1, NULL);
+}
+
+static nn_value relu(struct net *n, nn_value x)
+{
+    return nn_activation(n->g, x, NN_ACT_RELU);
+}
+
+static size_t elements(const struct nn_shape *s)
+{
+    return (size_t)nn__shape_elements(s, 1);
+}
+
+static int count_kernel(const struct nn_run *r, const char *kernel)
+{
+    struct nn_run_step s;
+    int n = 0;
+    for (int i = 0; i < nn_run_step_count(r); i++) {
+        nn_run_step_at(r, i, &s);
+        n += !strcmp(s.kernel, kernel);
+    }
+    return n;
+}
+
+typedef void build_fn(struct net *n, int variant);
+
+/* The network's output "y". */
+static struct nn_run *make(build_fn *build, int variant, bool reference, int batch,
+                           struct pool *pool)
+{
+    struct err err;
+    struct nn_run *r;
+    struct net n = net_begin(reference);
+    build(&n, variant);
+    if (nn_graph_finish(n.g, &err) < 0 || nn_run_create(&r, n.g, batch, pool, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+    nn_graph_destroy(n.g);
+    struct rng rng;
+    rng_seed(&rng, 5, 0);
+    for (size_t i = 0; i < elements(nn_run_input_shape(r, 0)); i++)
+        nn_run_input(r, 0)[i] = rng_normal(&rng);
+    nn_run_forward(r);
+    nn_run_forward(r); /* with used memory */
+    return r;
+}
+
+static const float *y_of(const struct nn_run *r, size_t *count)
+{
+    int i = nn_run_find_output(r, "y");
+    *count = elements(nn_run_output_shape(r, i));
+    return nn_run_output(r, i);
+}
+
+enum { STEP = 32 }; /* quantisation steps a unit, of every result here */
+
+/* Within one step of the reference, the same bits for any number of threads. Returns the run of
+ * one image; the caller destroys it. */
+static struct nn_run *check(build_fn *build, int variant)
+{
+    size_t count, threaded;
+    for (int batch = 3; batch >= 1; batch -= 2) {
+        struct pool *pool = pool_create(3);
+        struct nn_run *fast = make(build, variant, false, batch, NULL);
+        struct nn_run *exact = make(build, variant, true, batch, NULL);
+        struct nn_run *shared = make(build, variant, false, batch, pool);
+        const float *y = y_of(fast, &count), *expected = y_of(exact, &threaded);
+        double most = 0, spread = 0;
+        for (size_t i = 0; i < count; i++) {
+            most = fmax(most, fabs((double)y[i] - expected[i]));
+            spread = fmax(spread, fabs((double)expected[i] - expected[0]));
+        }
+        if (!(most <= 1.001 / STEP))
+            fail_msg("variant %d: off by %g steps", variant, most * STEP);
+        assert_true(spread > 8.0 / STEP);
+        assert_memory_equal(y_of(shared, &threaded), y, count * sizeof *y);
+        nn_run_destroy(exact);
+        nn_run_destroy(shared);
+        pool_destroy(pool);
+        if (batch == 1)
+            return fast;
+        nn_run_destroy(fast);
+    }
+    return NULL;
+}
+
+static const struct conv_case {
+    int in, h, w, out, kernel, stride;
+    bool depthwise;
+} convs[] = {
+    {1, 13, 12, 20, 3, 1, false},  {3, 15, 14, 33, 3, 2, false}, {16, 8, 8, 16, 1, 1, false},
+    {37, 9, 7, 50, 1, 1, false},   {37, 9, 7, 18, 3, 1, false},  {64, 6, 6, 96, 3, 1, false},
+    {20, 11, 12, 7, 5, 2, false},  {40, 9, 9, 24, 1, 2, false},  {24, 10, 9, 24, 3, 1, true},
+    {33, 11, 12, 33, 3, 2, true},  {16, 7, 7, 16, 5, 1, true},
+};
+
+static void build_conv(struct net *n, int variant)
+{
+    const struct conv_case *c = &convs[variant];
+    nn_value x = q(n, nn_input(n->g, "x", c->in, c->h, c->w), 0.03f, 117);
+    x = conv(n, x, c->out, c->kernel, c->stride, c->depthwise ? c->in : 1);
+    nn_graph_output(n->g, q(n, x, 1.0f / STEP, 121), "y");
+}
+
+static void test_convolutions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < (int)(sizeof convs / sizeof *convs); i++) {
+        struct nn_run *r = check(build_conv, i);
+        assert_int_equal(count_kernel(r, convs[i].depthwise ? "qdepthwise16" : "qconv16"), 1);
+        assert_int_equal(count_kernel(r, "quantise16"), 1);
+        nn_run_destroy(r);
+    }
+}
+
+/* A result that stays float: no last quantisation. */
+static void build_open(struct net *n, int variant)
+{
+    nn_value x = q(n, nn_input(n->g, "x", 19, 6, 5), 0.03f, 128);
+    x = relu(n, conv(n, x, 21, 3, 1, 1));
+    nn_graph_output(n->g, variant ? nn_activation(n->g, x, NN_ACT_TANH) : x, "y");
+}
+
+/* Residuals: joined to the convolution, and as a sum of their own. */
+static void build_residual(struct net *n, int variant)
+{
+    nn_value x = q(n, nn_input(n->g, "x", 18, 9, 8), 0.03f, 128);
+    nn_value a = q(n, relu(n, conv(n, x, 18, 3, 1, 1)), 0.02f, 0);
+    nn_value b = conv(n, a, 18, 3, 1, 1);
+    if (variant)
+        b = q(n, b, 0.04f, 130);
+    nn_value sum = nn_add(n->g, b, x);
+    nn_graph_output(n->g, q(n, variant ? relu(n, sum) : sum, 1.0f / STEP, variant ? 0 : 127), "y");
+}
+
+static void test_floats_behind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct nn_run *r = check(build_open, i);
+        assert_int_equal(count_kernel(r, "qconv16"), 1);
+        nn_run_destroy(r);
+    }
+}
+
+static void test_residuals(void **state)
+{
+    (void)state;
+    struct nn_run *joined = check(build_residual, 0), *apart = check(build_residual, 1);
+    assert_int_equal(count_kernel(joined, "qconv16"), 2);
+    assert_int_equal(nn_run_step_count(joined), 6); /* to C16, in, two convolutions, out, to NCHW */
+    assert_int_equal(count_kernel(apart, "qadd16"), 1);
+    nn_run_destroy(joined);
+    nn_run_destroy(apart);
+}
+
+static void build_pools(struct net *n, int variant)
+{
+    struct nn_pool pool = {.kernel = 3, .stride = 2, .pads = {.same = true}};
+    nn_value x = q(n, nn_input(n->g, "x", 20, 12, 11), 1.0f / STEP, 100);
+    x = q(n, nn_maxpool(n->g, x, pool), 1.0f / STEP, 100);
+    if (variant)
+        x = q(n, nn_global_avgpool(n->g, conv(n, x, 40, 1, 1, 1)), 1.0f / STEP, 128);
+    if (variant == 2)
+        x = nn_global_avgpool(n->g, x);
+    nn_graph_output(n->g, x, "y");
+}
+
+static void test_pools(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct nn_run *r = check(build_pools, i);
+        assert_int_equal(count_kernel(r, "qmaxpool16"), 1);
+        assert_int_equal(count_kernel(r, "qmean16"), i == 2);
+        nn_run_destroy(r);
+    }
+}
+
+/* A face network's end: flatten or pool, then two dense layers. */
+static void build_dense(struct net *n, int variant)
+{
+    nn_value x = q(n, nn_input(n->g, "x", 21, 4, 3), 0.03f, 128);
+    x = q(n, relu(n, conv(n, x, 35, 3, 1, 1)), 0.02f, 0);
+    if (variant & 1)
+        x = nn_global_avgpool(n->g, x);
+    x = nn_flatten(n->g, x);
+    if (variant & 2)
+        x = q(n, x, 0.02f, 0);
+    x = q(n, relu(n, gemm(n, x, 19, variant & 4)), 0.02f, 0);
+    nn_graph_output(n->g, gemm(n, x, 7, true), "y");
+}
+
+static void test_dense(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        bool mean = i == 1 || i == 5; /* a float mean is not quantised */
+        struct nn_run *r = check(build_dense, i);
+        assert_int_equal(count_kernel(r, "qconv16"), mean ? 2 : 3);
+        nn_run_destroy(r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_convolutions), cmocka_unit_test(test_floats_behind),
+        cmocka_unit_test(test_residuals),    cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_dense),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
