@@ -146,9 +146,9 @@ int ease_weights(double *gram, int n, double lambda, struct err *err)
     return rc;
 }
 
-double ease_recency(int likes_since)
+double ease_recency(int likes_since, double half_life)
 {
-    return pow(0.5, (double)likes_since / EASE_HALF_LIFE);
+    return pow(0.5, (double)likes_since / half_life);
 }
 
 int ease_counts_create(struct ease_counts *c, int n, struct err *err)

@@ -15,10 +15,11 @@
  * doubles of memory. ERR_RANGE: not positive definite (lambda <= 0). */
 int ease_weights(double *gram, int n, double lambda, struct err *err);
 
-/* How much the k-th latest like counts: likes fade by half every EASE_HALF_LIFE likes. Measured on
- * MovieLens 100k in README.md: recent likes predict the next one better. */
+/* How much a like counts that was followed by `likes_since` others: it fades by half every
+ * `half_life` likes; INFINITY: never. Recent likes predict the next one better: EASE_HALF_LIFE is
+ * what `moodreel-lab ranking` chooses on the validation ratings of MovieLens 100k. */
 enum { EASE_HALF_LIFE = 5 };
-double ease_recency(int likes_since);
+double ease_recency(int likes_since, double half_life);
 
 /* Collects G user by user. */
 struct ease_counts {

@@ -204,7 +204,8 @@ static const struct {
     {"my", "bur", "Burmese"},    {"az", "aze", "Azerbaijani"}, {"sq", "alb", "Albanian"},
     {"be", "bel", "Belarusian"}, {"ps", "pus", "Pashto"},     {"ku", "kur", "Kurdish"},
     {"yi", "yid", "Yiddish"},    {"af", "afr", "Afrikaans"},  {"zu", "zul", "Zulu"},
-    {"am", "amh", "Amharic"},    {"wo", "wol", "Wolof"},      {"iu", "iku", "Inuktitut"},
+    {"xh", "xho", "Xhosa"},      {"am", "amh", "Amharic"},    {"wo", "wol", "Wolof"},
+    {"iu", "iku", "Inuktitut"},
     {"xx", "zxx", "no language"},
 };
 

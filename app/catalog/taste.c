@@ -270,7 +270,7 @@ static int add_opinion(struct taste *t, struct catalog *c, const struct feedback
         rc = add_people(t, c, e->title, opinion, err);
         if (rc == ERR_OK && opinion > 0)
             rc = add_similar(t, c, e->title, intern_put(&t->names, title.name),
-                             (float)ease_recency(later_likes), err);
+                             (float)ease_recency(later_likes, EASE_HALF_LIFE), err);
     }
     arena_destroy(a);
     return rc;

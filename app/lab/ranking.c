@@ -67,11 +67,18 @@ struct history {
     int count;
 };
 
-static struct history next_history(const struct ratings *r, int from)
+/* What is held out: the last rating, or the last but one, with the last unknown to everybody. */
+enum part { VALIDATION, TEST };
+
+/* *at moves on to the next user. */
+static struct history next_history(const struct ratings *r, enum part part, int *at)
 {
-    struct history h = {r->v + from, 0};
-    while (from + h.count < r->count && h.v[h.count].user == h.v[0].user)
+    struct history h = {r->v + *at, 0};
+    while (*at + h.count < r->count && h.v[h.count].user == h.v[0].user)
         h.count++;
+    *at += h.count;
+    if (part == VALIDATION && h.count > 1)
+        h.count--;
     return h;
 }
 
@@ -104,96 +111,135 @@ static void count_rank(struct quality *q, int rank)
 
 static void print_quality(const char *name, const struct quality *q)
 {
-    printf("%-28s HR@10 %.4f  NDCG@10 %.4f  HR@20 %.4f  NDCG@20 %.4f\n", name,
+    printf("%-30s HR@10 %.4f  NDCG@10 %.4f  HR@20 %.4f  NDCG@20 %.4f\n", name,
            q->hits10 / q->users, q->gain10 / q->users, q->hits20 / q->users,
            q->gain20 / q->users);
 }
 
-typedef void score_fn(const struct history *h, int items, const double *model, double *score);
+/* What a method knows. */
+struct model {
+    const double *popularity; /* [items] */
+    const double *weights;    /* [items * items]; NULL: popularity decides */
+    double half_life;         /* in ratings; INFINITY: all count the same */
+};
 
-static void by_popularity(const struct history *h, int items, const double *count, double *score)
+static void score_items(const struct history *h, int items, const struct model *m, double *score)
 {
-    (void)h;
-    memcpy(score, count, (size_t)items * sizeof *score);
-}
-
-static void add_weights(const struct history *h, int items, const double *weights, bool fading,
-                        double *score)
-{
+    if (m->weights == NULL) {
+        memcpy(score, m->popularity, (size_t)items * sizeof *score);
+        return;
+    }
     memset(score, 0, (size_t)items * sizeof *score);
     for (int k = 0; k + 1 < h->count; k++) {
-        double share = fading ? ease_recency(h->count - 2 - k) : 1;
-        const double *row = weights + (size_t)h->v[k].item * (size_t)items;
+        double share = ease_recency(h->count - 2 - k, m->half_life);
+        const double *row = m->weights + (size_t)h->v[k].item * (size_t)items;
         for (int i = 0; i < items; i++)
             score[i] += share * row[i];
     }
 }
 
-static void by_ease(const struct history *h, int items, const double *weights, double *score)
-{
-    add_weights(h, items, weights, false, score);
-}
-
-static void by_fading_ease(const struct history *h, int items, const double *weights,
-                           double *score)
-{
-    add_weights(h, items, weights, true, score);
-}
-
-static void measure(const char *name, const struct ratings *r, score_fn *fn, const double *model)
+static struct quality measure(const struct ratings *r, enum part part, const struct model *m)
 {
     struct quality q = {0};
     double *score = mem_new((size_t)r->items, sizeof *score);
     for (int at = 0; at < r->count;) {
-        struct history h = next_history(r, at);
-        fn(&h, r->items, model, score);
+        struct history h = next_history(r, part, &at);
+        score_items(&h, r->items, m, score);
         for (int k = 0; k + 1 < h.count; k++)
             score[h.v[k].item] = -INFINITY;
         count_rank(&q, rank_of(score, &h, r->items));
-        at += h.count;
     }
-    print_quality(name, &q);
     free(score);
+    return q;
 }
 
-static void count_items(const struct ratings *r, struct ease_counts *counts, double *popularity)
+static void count_items(const struct ratings *r, enum part part, struct ease_counts *counts,
+                        double *popularity)
 {
     int *items = mem_new((size_t)r->items, sizeof *items);
     for (int at = 0; at < r->count;) {
-        struct history h = next_history(r, at);
+        struct history h = next_history(r, part, &at);
         for (int k = 0; k + 1 < h.count && k < r->items; k++) {
             items[k] = h.v[k].item;
             popularity[h.v[k].item]++;
         }
         ease_counts_add(counts, items, h.count - 1);
-        at += h.count;
     }
     free(items);
+}
+
+static int fit_ease(const struct ratings *r, enum part part, double lambda,
+                    struct ease_counts *counts, double *popularity, struct err *err)
+{
+    memset(popularity, 0, (size_t)r->items * sizeof *popularity);
+    int rc = ease_counts_create(counts, r->items, err);
+    if (rc < 0)
+        return rc;
+    count_items(r, part, counts, popularity);
+    return ease_weights(counts->gram, r->items, lambda, err);
+}
+
+/* The half-life with the best NDCG@10 on the validation ratings. */
+static int choose_half_life(const struct ratings *r, double lambda, double *popularity,
+                            double *chosen, struct err *err)
+{
+    static const double candidates[] = {1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, INFINITY};
+    struct ease_counts counts = {0};
+    double best = -1;
+    int rc = fit_ease(r, VALIDATION, lambda, &counts, popularity, err);
+    for (size_t i = 0; rc == ERR_OK && i < sizeof candidates / sizeof candidates[0]; i++) {
+        struct model m = {popularity, counts.gram, candidates[i]};
+        struct quality q = measure(r, VALIDATION, &m);
+        char name[64];
+        snprintf(name, sizeof name, "validation: half-life %g", m.half_life);
+        print_quality(name, &q);
+        if (q.gain10 > best) {
+            best = q.gain10;
+            *chosen = m.half_life;
+        }
+    }
+    ease_counts_free(&counts);
+    return rc;
+}
+
+static void print_test(const char *name, const struct ratings *r, struct model m)
+{
+    struct quality q = measure(r, TEST, &m);
+    print_quality(name, &q);
+}
+
+static int measure_test(const struct ratings *r, double lambda, double half_life,
+                        double *popularity, struct err *err)
+{
+    struct ease_counts counts = {0};
+    char name[64];
+    int64_t began = clock_now_us();
+    int rc = fit_ease(r, TEST, lambda, &counts, popularity, err);
+    if (rc == ERR_OK) {
+        snprintf(name, sizeof name, "test: EASE, half-life %g", half_life);
+        printf("EASE weights in %.1f s\n", (double)(clock_now_us() - began) / 1e6);
+        print_test("test: popularity", r, (struct model){popularity, NULL, INFINITY});
+        print_test("test: plain EASE", r, (struct model){popularity, counts.gram, INFINITY});
+        print_test(name, r, (struct model){popularity, counts.gram, half_life});
+    }
+    ease_counts_free(&counts);
+    return rc;
 }
 
 int ranking_movielens(const char *file, double lambda, struct err *err)
 {
     struct ratings r = {0};
-    struct ease_counts counts = {0};
+    double half_life = INFINITY;
     int rc = read_ratings(&r, file, err);
-    if (rc == ERR_OK)
-        rc = ease_counts_create(&counts, r.items, err);
     if (rc == ERR_OK) {
         double *popularity = mem_new((size_t)r.items, sizeof *popularity);
-        count_items(&r, &counts, popularity);
-        int64_t began = clock_now_us();
-        rc = ease_weights(counts.gram, r.items, lambda, err);
-        printf("%d ratings, %d users, %d items; leave one out, full ranking; EASE lambda %g in "
-               "%.1f s\n", r.count, r.users, r.items, lambda,
-               (double)(clock_now_us() - began) / 1e6);
-        if (rc == ERR_OK) {
-            measure("popularity", &r, by_popularity, popularity);
-            measure("EASE", &r, by_ease, counts.gram);
-            measure("EASE, likes fade", &r, by_fading_ease, counts.gram);
-        }
+        printf("%d ratings, %d users, %d items; leave one out, full ranking; EASE lambda %g\n",
+               r.count, r.users, r.items, lambda);
+        rc = choose_half_life(&r, lambda, popularity, &half_life, err);
+        if (rc == ERR_OK)
+            rc = measure_test(&r, lambda, half_life, popularity, err);
         free(popularity);
     }
-    ease_counts_free(&counts);
     free(r.v);
     return rc;
 }
