@@ -505,7 +505,8 @@ int catalog_info(struct catalog *c, line_fn *line, void *payload, struct err *er
     }
     int rc = info_count(c, "people", "SELECT count(*) FROM person_rank", line, payload, err);
     if (rc == ERR_OK)
-        rc = info_count(c, "genres", "SELECT count(*) FROM genre_set", line, payload, err);
+        rc = info_count(c, "combinations of genres", "SELECT count(*) FROM genre_set", line,
+                        payload, err);
     if (rc == ERR_OK)
         rc = info_count(c, "reviewed titles", "SELECT count(*) FROM title_mood", line, payload,
                         err);

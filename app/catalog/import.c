@@ -70,7 +70,7 @@ static int tell(struct import *im, struct table *t, struct err *err)
 
 int import_tick(struct import *im, struct table *t, struct err *err)
 {
-    im->stats.rows++;
+    im->stats.rows += t != NULL; /* derived tables read no rows of a file */
     im->stats.stage_rows++;
     return im->stats.stage_rows % TICK_ROWS == 0 ? tell(im, t, err) : ERR_OK;
 }

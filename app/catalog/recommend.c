@@ -33,7 +33,6 @@ enum {
  * README.md. */
 static const float mmr_lambda = 0.75f;
 
-
 struct recommend_query recommend_defaults(void)
 {
     return (struct recommend_query){.certificate_max = -1, .certainty_min = 50, .limit = 10,
@@ -234,9 +233,13 @@ static void note_shortage(const struct walk *s, int wanted, struct title_list *l
         str_addf(&note, "The list is exhausted: %lld titles fit, %lld of them were shown in the "
                  "last 30 days; --repeat shows them again.", (long long)s->fitting,
                  (long long)s->shown);
+    else if (l->exhausted && l->count == 0)
+        str_addf(&note, "The list is exhausted: no title of the catalogue fits all of this%s.",
+                 s->q->certificate_max >= 0 ? "; certificates are known only where an imported "
+                                              "list has them" : "");
     else if (l->exhausted)
-        str_addf(&note, "The list is exhausted: only %d titles of the catalogue fit all of this.",
-                 l->count);
+        str_addf(&note, "The list is exhausted: only %d title%s of the catalogue fit%s all of "
+                 "this.", l->count, l->count == 1 ? "" : "s", l->count == 1 ? "s" : "");
     l->note = note.s != NULL ? arena_strdup(l->arena, note.s) : "";
     str_free(&note);
 }

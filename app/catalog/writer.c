@@ -102,7 +102,7 @@ static int add_set(struct writer *w, const char *genres)
         return 1;
     int set = intern_put(&w->sets, genres) + 1;
     sqlite3_bind_int(w->st[PUT_GENRES], 1, set);
-    sqlite3_bind_text(w->st[PUT_GENRES], 2, genres, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(w->st[PUT_GENRES], 2, genres, -1, SQLITE_STATIC);
     db_run(w->st[PUT_GENRES], &w->failure);
     return set;
 }

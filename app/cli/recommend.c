@@ -40,8 +40,9 @@ static const struct option_spec specs[] = {
      false, "How several viewers are served: on average, or the least happy one best."},
     {"Mood", "policy", 'p', OPTION_STRING, AT(policy), 0, 0, "NAME", NULL, "lift", 0, false,
      "lift, match, surprise, seed-000, seed-001, or a file ending in .conf."},
-    {"Filters", "kind", 'k', OPTION_CHOICE, AT(kind), 0, 0, NULL, "film|series|short|song",
-     "film", 0, false, "What to recommend."},
+    {"Filters", "kind", 'k', OPTION_CHOICE, AT(kind), 0, 0, NULL,
+     "film|series|short|song|video", "film", 0, false,
+     "What to recommend; video is another word for short."},
     {"Filters", "language", 'l', OPTION_STRING, AT(language), 0, 0, "CODE", NULL, NULL, 0, false,
      "Original language: a code (fr) or a name (French)."},
     {"Filters", "certainty", 0, OPTION_INT, AT(certainty), 0, 100, "PERCENT", NULL, "50", 0, false,
@@ -278,7 +279,7 @@ static int read_query(const struct recommend_options *o, struct recommend_query 
     if (o->decade != NULL && !recommend_parse_decade(o->decade, &q->year_min, &q->year_max))
         return usage(err, "--decade: 1990s, 90s or 1985-1999 is wanted", o->decade);
     q->group = (enum group_mode)o->group;
-    q->kind = (enum title_kind)o->kind;
+    q->kind = o->kind < TITLE_KIND_COUNT ? (enum title_kind)o->kind : TITLE_SHORT; /* video */
     q->language = o->language;
     q->certainty_min = o->certainty;
     q->actor = o->actor;

@@ -520,64 +520,6 @@ static void a_full_disk_changes_nothing(void **state)
     free(before);
 }
 
-/* --- failing writes, one at a time ------------------------------------------------------------ */
-
-static sqlite3_vfs shim;
-static const sqlite3_io_methods *real_methods;
-static sqlite3_io_methods shim_methods;
-static int writes_left; /* before the failure; < 0: never */
-
-static int failing_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
-{
-    if (writes_left == 0)
-        return SQLITE_IOERR_WRITE;
-    writes_left -= writes_left > 0;
-    return real_methods->xWrite(f, data, n, at);
-}
-
-static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
-{
-    sqlite3_vfs *real = vfs->pAppData;
-    int rc = real->xOpen(real, name, f, flags, out);
-    if (rc == SQLITE_OK && f->pMethods != NULL && (flags & SQLITE_OPEN_READWRITE)) {
-        real_methods = f->pMethods;
-        shim_methods = *f->pMethods;
-        shim_methods.xWrite = failing_write;
-        f->pMethods = &shim_methods;
-    }
-    return rc;
-}
-
-static void every_single_failed_write_changes_nothing(void **state)
-{
-    (void)state;
-    size_t len = 0;
-    int failures = 0;
-    fixture_build(dir);
-    void *before = bytes_of("catalog.db", &len);
-    put_many_films(200);
-    sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-    shim = *real;
-    shim.zName = "failing";
-    shim.pAppData = real;
-    shim.xOpen = shim_open;
-    sqlite3_vfs_register(&shim, 1);
-    for (int n = 0;; n++) {
-        struct err err = {0};
-        writes_left = n;
-        int rc = import(IMPORT_MOVIES, testing_path(dir, "many.csv"), NULL, &err);
-        if (rc == ERR_OK)
-            break;
-        assert_int_equal(rc, ERR_IO);
-        expect_unchanged(before, len);
-        failures++;
-    }
-    sqlite3_vfs_unregister(&shim);
-    assert_true(failures > 20);
-    catalog_close(reopen());
-    free(before);
-}
-
 /* --- databases from elsewhere ---------------------------------------------------------------- */
 
 static void make_database(const char *name, const char *sql)
@@ -620,55 +562,6 @@ static void foreign_newer_and_broken_databases_are_refused(void **state)
     assert_true(import_run(&o, NULL, &err) < 0); /* another program's file is not overwritten */
 }
 
-/* Uses everything the catalogue offers; results do not matter, coming back does. */
-static void use(const char *path, const struct policy *p)
-{
-    struct catalog *c = NULL;
-    struct title_list l = {0};
-    struct recommend_query q = recommend_defaults();
-    if (catalog_open(&c, path, NULL) < 0)
-        return;
-    q.mood = emotion_pure(EMOTION_SAD);
-    q.policy = p;
-    for (int k = 0; k < TITLE_KIND_COUNT; k++) {
-        q.kind = (enum title_kind)k;
-        if (recommend(c, NULL, &q, &l, NULL) == ERR_OK)
-            title_list_free(&l);
-    }
-    q.actor = "Bob Best";
-    if (recommend(c, NULL, &q, &l, NULL) == ERR_OK)
-        title_list_free(&l);
-    if (catalog_search(c, "sun", -1, 5, &l, NULL) == ERR_OK)
-        title_list_free(&l);
-    catalog_check(c, NULL);
-    catalog_close(c);
-}
-
-static void damaged_databases_never_crash(void **state)
-{
-    (void)state;
-    size_t len = 0;
-    struct policy *p = fixture_policy("lift");
-    fixture_build(dir);
-    unsigned char *bytes = bytes_of("catalog.db", &len);
-    unsigned random = 12345;
-    for (int i = 0; i < 400; i++) {
-        random = random * 1103515245u + 12345u;
-        size_t at = (random >> 8) % len;
-        unsigned char old = bytes[at];
-        bytes[at] ^= (unsigned char)(1u << (random & 7));
-        testing_write(testing_path(dir, "flipped.db"), bytes, len);
-        use(testing_path(dir, "flipped.db"), p);
-        bytes[at] = old;
-    }
-    for (size_t cut = 512; cut < len; cut += len / 9) {
-        testing_write(testing_path(dir, "cut.db"), bytes, cut);
-        use(testing_path(dir, "cut.db"), p);
-    }
-    policy_free(p);
-    free(bytes);
-}
-
 static void the_flatiron_films_import_whole(void **state)
 {
     (void)state;
@@ -700,9 +593,7 @@ int main(void)
         TEST(an_import_can_be_stopped),
         TEST(a_killed_import_changes_nothing),
         TEST(a_full_disk_changes_nothing),
-        TEST(every_single_failed_write_changes_nothing),
         TEST(foreign_newer_and_broken_databases_are_refused),
-        TEST(damaged_databases_never_crash),
         TEST(the_flatiron_films_import_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,13 @@ static void filters_hold_together(void **state)
     assert_int_equal(l.count, 1);
     assert_int_equal(l.v[0].id, 105);
     assert_true(l.exhausted);
+    assert_string_equal(l.note, "The list is exhausted: only 1 title of the catalogue fits all of "
+                                "this.");
+    title_list_free(&l);
+    q.certificate_max = 12; /* known of none */
+    l = get(d, NULL, &q);
+    assert_int_equal(l.count, 0);
+    assert_non_null(strstr(l.note, "no title of the catalogue fits all of this; certificates"));
     title_list_free(&l);
     q = ask(d->lift, EMOTION_HAPPY, 12);
     q.actor = "bob best";
