@@ -1,4 +1,5 @@
 /* moodreel: the list of commands. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
 {
     struct err err = {0};
     start_us = clock_now_us();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: a sentence, not a death */
     int status =
         commands_run(&app_option_set, "films and songs for the mood a face shows", MOODREEL_VERSION,
                      commands, sizeof commands / sizeof commands[0], argc, argv, &err);

@@ -156,7 +156,7 @@ int db_make_read_only(sqlite3 *db, struct err *err)
 int db_exec(sqlite3 *db, const char *sql, struct err *err)
 {
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return db_fail(db, "cannot run a statement", err);
+        return db_fail(db, "cannot read or write", err);
     return ERR_OK;
 }
 

@@ -1,6 +1,9 @@
 /* The frame of every import: new file, old content carried over, one transaction, rename. */
 #include "catalog/import.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +199,15 @@ static int note_source(struct import *im, int64_t bit, struct err *err)
                     (long long)im->stats.bad);
 }
 
+static int nothing_kept(const struct import *im, struct err *err)
+{
+    bool bad = im->stats.bad_shown > 0;
+    return err_set(err, ERR_FORMAT, "%s: nothing in it could be used (%lld rows read, %lld "
+                   "unreadable%s%s); the catalogue is unchanged", im->options->path,
+                   (long long)im->stats.rows, (long long)im->stats.bad, bad ? ", the first: " : "",
+                   bad ? im->stats.first_bad[0].reason : "");
+}
+
 /* Everything between BEGIN and COMMIT. */
 static int fill_file(struct import *im, int64_t bit, struct err *err)
 {
@@ -207,9 +219,7 @@ static int fill_file(struct import *im, int64_t bit, struct err *err)
         rc = writer_failed(im->writer, err);
     writer_destroy(im->writer);
     if (rc == ERR_OK && im->stats.kept == 0)
-        rc = err_set(err, ERR_FORMAT, "%s: nothing in it could be used (%lld rows read, %lld "
-                     "unreadable); the catalogue is unchanged", im->options->path,
-                     (long long)im->stats.rows, (long long)im->stats.bad);
+        rc = nothing_kept(im, err);
     if (rc == ERR_OK)
         rc = note_source(im, bit, err);
     if (rc == ERR_OK)
@@ -234,6 +244,42 @@ static int build_aside(struct import *im, const char *aside, const char *base, s
     if (sqlite3_close(im->db) != SQLITE_OK && rc == ERR_OK)
         rc = err_set(err, ERR_IO, "%s: cannot be finished", aside);
     return rc;
+}
+
+/* true: `file` is what path_aside() of `name` was in a process that is gone. */
+static bool is_orphan(const char *file, const char *name)
+{
+    size_t len = strlen(name);
+    int64_t process = 0;
+    char digits[24] = "";
+    if (strncmp(file, name, len) != 0 || file[len] != '.')
+        return false;
+    size_t count = strspn(file + len + 1, "0123456789");
+    if (count >= sizeof digits || strcmp(file + len + 1 + count, ".tmp") != 0)
+        return false;
+    memcpy(digits, file + len + 1, count);
+    return parse_i64(digits, 1, INT32_MAX, &process) && kill((pid_t)process, 0) != 0 &&
+           errno == ESRCH;
+}
+
+/* An import that was killed leaves its file, which may be large. */
+static void remove_orphans(const char *target)
+{
+    const char *slash = strrchr(target, '/');
+    const char *name = slash != NULL ? slash + 1 : target;
+    char *folder = slash != NULL ? mem_strndup(target, (size_t)(name - target)) : mem_strdup("./");
+    DIR *d = opendir(folder);
+    struct dirent *entry;
+    while (d != NULL && (entry = readdir(d)) != NULL)
+        if (is_orphan(entry->d_name, name)) {
+            struct str path = {0};
+            str_addf(&path, "%s%s", folder, entry->d_name);
+            unlink(path.s);
+            str_free(&path);
+        }
+    if (d != NULL)
+        closedir(d);
+    free(folder);
 }
 
 static int make_folder_of(const char *path, struct err *err)
@@ -269,6 +315,7 @@ int import_run(const struct import_options *o, struct import_stats *stats, struc
         return rc;
     char *aside = path_aside(target);
     unlink(aside); /* of an earlier process with our number that was killed */
+    remove_orphans(target);
     rc = build_aside(&im, aside, base, err);
     if (rc == ERR_OK)
         rc = path_commit(aside, target, err);

@@ -107,7 +107,8 @@ static int read_table(struct reviews *r, struct err *err)
         r->at[i] = table_column(r->t, names[i]);
     rc = table_need_column(r->t, names[TEXT], &text, err);
     if (rc == ERR_OK && r->at[ID] < 0 && r->at[TITLE] < 0)
-        rc = table_need_column(r->t, names[ID], &text, err);
+        rc = err_set(err, ERR_FORMAT, "%s: neither a column \"imdb_id\" nor \"title\" (and "
+                     "\"year\") says which title a review is of", path);
     if (rc == ERR_OK)
         rc = read_rows(r, err);
     import_end_table(r->im, r->t, slash != NULL ? slash + 1 : path);

@@ -493,6 +493,27 @@ static void a_killed_import_changes_nothing(void **state)
     free(before);
 }
 
+static void what_killed_imports_left_is_removed(void **state)
+{
+    (void)state;
+    char name[64];
+    struct err err = {0};
+    fixture_build(dir);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    waitpid(child, NULL, 0);
+    snprintf(name, sizeof name, "catalog.db.%ld.tmp", (long)child);
+    put(name, "half a catalogue");
+    put("catalog.db.1.tmp", "of a process that lives");
+    put("catalog.db.copy.tmp", "not ours");
+    put_many_films(10);
+    fixture_check(import(IMPORT_MOVIES, testing_path(dir, "many.csv"), NULL, &err), &err);
+    assert_int_not_equal(access(testing_path(dir, name), F_OK), 0);
+    assert_int_equal(access(testing_path(dir, "catalog.db.1.tmp"), F_OK), 0);
+    assert_int_equal(access(testing_path(dir, "catalog.db.copy.tmp"), F_OK), 0);
+}
+
 /* A disk that takes no more than `limit` bytes of a file: the write fails wherever that is. */
 static void a_full_disk_changes_nothing(void **state)
 {
@@ -592,6 +613,7 @@ int main(void)
         TEST(a_first_import_builds_on_the_starter_and_leaves_it_alone),
         TEST(an_import_can_be_stopped),
         TEST(a_killed_import_changes_nothing),
+        TEST(what_killed_imports_left_is_removed),
         TEST(a_full_disk_changes_nothing),
         TEST(foreign_newer_and_broken_databases_are_refused),
         TEST(the_flatiron_films_import_whole),

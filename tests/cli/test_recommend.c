@@ -228,6 +228,36 @@ static void imports_report_the_rows_of_the_file(void **state)
     free(said("catalog check"));
 }
 
+/* The shell's limit of file sizes would end the program by a signal; the old catalogue stays and
+ * nothing is left beside it. */
+static void a_full_disk_is_a_sentence(void **state)
+{
+    (void)state;
+    static const char csv[] = "title,year,genres\nOne,2020,Comedy\n";
+    struct str command = {0};
+    char text[1000] = "";
+    testing_write(testing_path(dir, "m.csv"), csv, strlen(csv));
+    str_addf(&command, "ulimit -f 40; %s catalog import movies %s -c %s 2>&1; echo \"status $?\"",
+             MOODREEL_PROGRAM, testing_path(dir, "m.csv"), testing_path(dir, "c.db"));
+    FILE *f = popen(command.s, "r");
+    assert_non_null(f);
+    size_t len = fread(text, 1, sizeof text - 1, f);
+    text[len] = '\0';
+    pclose(f);
+    assert_int_equal(strncmp(text, "moodreel: ", 10), 0);
+    assert_non_null(strstr(text, "c.db"));
+    assert_non_null(strstr(text, "\nstatus 1\n"));
+    str_free(&command);
+    str_addf(&command, "ls %s", dir);
+    f = popen(command.s, "r");
+    assert_non_null(f);
+    len = fread(text, 1, sizeof text - 1, f);
+    text[len] = '\0';
+    pclose(f);
+    assert_string_equal(text, "m.csv\n");
+    str_free(&command);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
 int main(void)
@@ -240,6 +270,7 @@ int main(void)
         TEST(a_group_is_served_in_two_ways),
         TEST(what_was_said_is_kept_used_and_cleared),
         TEST(imports_report_the_rows_of_the_file),
+        TEST(a_full_disk_is_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
