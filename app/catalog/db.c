@@ -69,6 +69,8 @@ static int open_named(sqlite3 **out, const char *name, const char *path, int fla
     sqlite3 *db = NULL;
     if (sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         const char *why = db != NULL ? sqlite3_errmsg(db) : "out of memory";
+        if (db != NULL && sqlite3_system_errno(db) != 0)
+            why = strerror(sqlite3_system_errno(db));
         int rc = err_set(err, ERR_IO, "%s: %s", path, why);
         sqlite3_close(db);
         return rc;

@@ -148,12 +148,24 @@ static void put_people(struct csv *f, int64_t id)
     put_cast(f, id);
 }
 
-static int64_t film_id(struct csv *f, const struct title_row *r)
+/* By IMDb id, else by name and year, else by director, year and length: then the film keeps the name
+ * it has, and the list's is the original one. */
+static int64_t film_id(struct csv *f, struct title_row *r)
 {
+    enum { NAME_MOST = 1024 };
+    struct writer *w = f->im->writer;
     int64_t id = imdb_number_in(text(f, ID));
     if (id == 0)
-        id = writer_find(f->im->writer, TITLE_FILM, r->name, r->year);
-    return id != 0 ? id : name_title_id(TITLE_FILM, r->name, r->year, "");
+        id = writer_find(w, TITLE_FILM, r->name, r->year);
+    if (id != 0)
+        return id;
+    char *known = arena_alloc(f->arena, NAME_MOST);
+    id = writer_find_renamed(w, list_text(f, DIRECTOR), r->year, r->minutes, known, NAME_MOST);
+    if (id == 0)
+        return name_title_id(TITLE_FILM, r->name, r->year, "");
+    r->original = r->name;
+    r->name = known;
+    return id;
 }
 
 static void read_numbers(struct csv *f, struct title_row *r)

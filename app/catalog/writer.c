@@ -2,6 +2,7 @@
 #include "catalog/writer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ enum statement {
     PUT_SIMILAR,
     PUT_GENRES,
     HAS_TITLE,
+    FIND_RENAMED,
     STATEMENT_COUNT
 };
 
@@ -31,7 +33,8 @@ static const char *const sql[STATEMENT_COUNT] = {
         "INSERT INTO title(id, kind, name, original, year, minutes, rating, votes, genre_set,"
         " certificate, valence, energy, sources)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, coalesce(?9, 1), ?10, ?11, ?12, ?13)"
-        " ON CONFLICT(id) DO UPDATE SET kind=excluded.kind, name=excluded.name,"
+        " ON CONFLICT(id) DO UPDATE SET kind=excluded.kind,"
+        " name=CASE WHEN ?3=original THEN name ELSE ?3 END," /* its second name is known */
         " original=coalesce(?4, original), year=coalesce(?5, year),"
         " minutes=coalesce(?6, minutes), rating=coalesce(?7, rating), votes=coalesce(?8, votes),"
         " genre_set=coalesce(?9, genre_set), certificate=coalesce(?10, certificate),"
@@ -49,6 +52,10 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_SIMILAR] = "INSERT OR REPLACE INTO similar(title, other, weight) VALUES(?, ?, ?)",
     [PUT_GENRES] = "INSERT INTO genre_set(id, genres) VALUES(?, ?)",
     [HAS_TITLE] = "SELECT 1 FROM title WHERE id=?",
+    [FIND_RENAMED] =
+        "SELECT min(t.id), t.name, count(*) FROM credit c JOIN title t ON t.id=c.title"
+        " WHERE c.person=?1 AND c.role=?2 AND t.kind=?3 AND t.year=?4 AND t.minutes=?5"
+        " AND t.sources & ?6 = 0",
 };
 
 struct writer {
@@ -341,4 +348,26 @@ int64_t writer_find(struct writer *w, enum title_kind kind, const char *name, in
             return w->ids[index];
     }
     return 0;
+}
+
+int64_t writer_find_renamed(struct writer *w, const char *director, int year, int minutes,
+                            char *name, int cap)
+{
+    enum { SHORT_MINUTES = 45 };
+    sqlite3_stmt *st = w->st[FIND_RENAMED];
+    int64_t id = 0;
+    if (failed(w) || director[0] == '\0' || year == 0 || minutes < SHORT_MINUTES)
+        return 0;
+    sqlite3_bind_int64(st, 1, name_person_id(director));
+    sqlite3_bind_int(st, 2, ROLE_DIRECTOR);
+    sqlite3_bind_int(st, 3, TITLE_FILM);
+    sqlite3_bind_int(st, 4, year);
+    sqlite3_bind_int(st, 5, minutes);
+    sqlite3_bind_int64(st, 6, w->source);
+    if (db_step(st, &w->failure) == 1 && sqlite3_column_int(st, 2) == 1) {
+        id = sqlite3_column_int64(st, 0);
+        snprintf(name, (size_t)cap, "%s", db_text(st, 1));
+    }
+    sqlite3_reset(st);
+    return id;
 }

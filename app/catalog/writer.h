@@ -52,6 +52,11 @@ void writer_similar(struct writer *w, int64_t title, int64_t other, double weigh
 /* Titles already there, by name and year: the id to add facts to. 0: none. The first call reads
  * all names. A year off by one still matches when nothing else does (release years differ). */
 int64_t writer_find(struct writer *w, enum title_kind kind, const char *name, int year);
+/* A film already there under another name, "Seven Samurai" for "Shichinin no samurai": the only one
+ * of this director, year and length that the importing source does not know yet. Its name goes to
+ * `name`. 0: none; shorts are not looked for, they are too much alike. */
+int64_t writer_find_renamed(struct writer *w, const char *director, int year, int minutes,
+                            char *name, int cap);
 bool writer_has(struct writer *w, int64_t id);
 
 #endif

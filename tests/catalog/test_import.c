@@ -430,6 +430,30 @@ static void a_first_import_builds_on_the_starter_and_leaves_it_alone(void **stat
     free(after);
 }
 
+/* Lists name films in their own language: the same director, year and length is the same film. */
+static void films_under_another_name_are_one_film(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    fixture_build(dir); /* has "Rain" by Fay Ferro, 1950, 88 minutes */
+    put("m.csv", "title,year,runtime,director,rating,votes\nPluie,1950,88 min,Fay Ferro,8.4,100\n"
+                 "One of Two,1950,88 min,Gus Gold,7,50\nTwo of Two,1950,88 min,Gus Gold,7,50\n");
+    for (int twice = 0; twice < 2; twice++) {
+        fixture_check(import(IMPORT_MOVIES, testing_path(dir, "m.csv"), NULL, &err), &err);
+        struct catalog *c = reopen();
+        struct title_list l = title(c, 105);
+        assert_string_equal(l.v->name, "Rain");
+        assert_int_equal(l.v->votes, 100);
+        title_list_free(&l);
+        fixture_check(catalog_search(c, "pluie", TITLE_FILM, 5, &l, &err), &err);
+        assert_int_equal(l.count, 1);
+        assert_int_equal(l.v->id, 105);
+        title_list_free(&l);
+        assert_int_equal(catalog_count(c, TITLE_FILM), 14);
+        catalog_close(c);
+    }
+}
+
 static bool stop_at_once(const struct import_stats *s, void *payload)
 {
     (void)s;
@@ -611,6 +635,7 @@ int main(void)
         TEST(other_movielens_layouts_are_read),
         TEST(bad_files_leave_the_old_catalogue),
         TEST(a_first_import_builds_on_the_starter_and_leaves_it_alone),
+        TEST(films_under_another_name_are_one_film),
         TEST(an_import_can_be_stopped),
         TEST(a_killed_import_changes_nothing),
         TEST(what_killed_imports_left_is_removed),
