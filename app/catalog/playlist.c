@@ -105,6 +105,19 @@ static void add_line_text(struct str *out, const char *text)
             str_add(out, s, 1);
 }
 
+/* "Artist - Title.mp3" as one relative file name: AC/DC is no folder, "#1" no comment. */
+static void add_file_name(struct str *out, const char *by, const char *name)
+{
+    size_t from = out->len;
+    add_line_text(out, by);
+    str_addf(out, " - ");
+    add_line_text(out, name);
+    str_addf(out, ".mp3\n");
+    for (size_t i = from; i < out->len; i++)
+        if (out->s[i] == '/' || (i == from && out->s[i] == '#'))
+            out->s[i] = '_';
+}
+
 void playlist_m3u(const struct title_list *l, const char *name, struct str *out)
 {
     str_addf(out, "#EXTM3U\n#PLAYLIST:");
@@ -118,10 +131,7 @@ void playlist_m3u(const struct title_list *l, const char *name, struct str *out)
         str_addf(out, " - ");
         add_line_text(out, t->name);
         str_addf(out, "\n");
-        add_line_text(out, by);
-        str_addf(out, " - ");
-        add_line_text(out, t->name);
-        str_addf(out, ".mp3\n");
+        add_file_name(out, by, t->name);
     }
 }
 

@@ -580,6 +580,13 @@ static void playlists_hold_one_title_a_line(void **state)
     fixture_check(playlist_write(&l, "Sad", m3u, &err), &err);
     fixture_check(playlist_write(&l, "Sad", json, &err), &err);
     assert_true(file_holds(m3u, "#EXTM3U\n#PLAYLIST:Sad\n#EXTINF:-1,The Lift - Up\n"));
+    struct title slashes = {.name = "Back/Forth", .makers = "#AC/DC"};
+    struct title_list one = {.v = &slashes, .count = 1};
+    struct str text = {0};
+    playlist_m3u(&one, "Two\nlines", &text);
+    assert_string_equal(text.s, "#EXTM3U\n#PLAYLIST:Twolines\n#EXTINF:-1,#AC/DC - Back/Forth\n"
+                                "_AC_DC - Back_Forth.mp3\n");
+    str_free(&text);
     json_error_t fault;
     json_t *o = json_load_file(json, 0, &fault);
     assert_non_null(o);
