@@ -45,19 +45,29 @@ static bool drawn_by_processor(void)
     return false;
 }
 
+/* Wayland shows what a GL has drawn: there even SDL's software renderer ends in a GL texture, and
+ * a GL on the processor is the shorter way. SDL decides about that texture once, at the first
+ * software renderer. */
+static bool screen_wants_gl(void)
+{
+    return strcmp(SDL_GetCurrentVideoDriver(), "wayland") == 0;
+}
+
 static void open_renderer(struct ui_sdl *s, bool software)
 {
+    bool gl = screen_wants_gl();
     if (!software && !SDL_GetHint(SDL_HINT_RENDER_DRIVER)) {
         s->renderer =
             SDL_CreateRenderer(s->window, -1, SDL_RENDERER_ACCELERATED | SDL_RENDERER_PRESENTVSYNC);
-        if (s->renderer && SDL_GetRendererInfo(s->renderer, &s->info) == 0 &&
+        if (s->renderer && !gl && SDL_GetRendererInfo(s->renderer, &s->info) == 0 &&
             strncmp(s->info.name, "opengl", 6) == 0 && drawn_by_processor()) {
             SDL_DestroyRenderer(s->renderer);
             s->renderer = NULL;
         }
     }
     if (!s->renderer) {
-        SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+        if (!gl)
+            SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
         s->renderer = SDL_CreateRenderer(s->window, -1, SDL_RENDERER_SOFTWARE);
     }
     if (s->renderer)
