@@ -182,6 +182,33 @@ static void test_keys(void **state)
     free(second);
 }
 
+/* Both renderers: on Wayland the software one takes another way to the screen. */
+static void test_wayland(void **state)
+{
+    (void)state;
+    struct screen *s = screen_start_wayland("1280x720");
+    if (!s)
+        skip();
+    const char *shot = testing_path(dir, "wayland.png");
+    static const char *const renderers[] = {"auto", "software"};
+    for (int i = 0; i < 2; i++) {
+        struct program *p = RUN(s, "--source", "demo", "--no-memory", "--config=", "--screenshot",
+                                shot, "--renderer", renderers[i]);
+        await(p, "state", "state", "live");
+        check_faces(p);
+        screen_key(s, "space");
+        await(p, "state", "state", "results");
+        free(check_list(p, "picture"));
+        screen_key(s, "Escape");
+        await(p, "state", "state", "live");
+        screen_key(s, "q");
+        await(p, "exit", NULL, NULL);
+        assert_int_equal(program_end(p, NULL), 0);
+        check_screenshot(shot, 1280, 720);
+    }
+    screen_stop(s);
+}
+
 static void test_mouse(void **state)
 {
     (void)state;
@@ -287,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_without_a_screen),
         cmocka_unit_test(test_ends_by_itself),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_wayland),
         cmocka_unit_test(test_mouse),
         cmocka_unit_test(test_no_camera_offers_the_demo),
         cmocka_unit_test(test_kiosk_goes_round_by_itself),

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -21,9 +24,13 @@
 
 enum { WAIT_S = 60, EVENTS_MAX = 32 };
 
+#define WAYLAND_SOCKET "moodreel-test"
+
 struct screen {
     pid_t pid;
     char display[32];
+    pid_t compositor;
+    char *runtime; /* the compositor's folder; NULL: programs use X11 */
 };
 
 struct program {
@@ -61,7 +68,11 @@ static pid_t spawn(const char *const *argv, int out, int err, const struct scree
         dup2(err, STDERR_FILENO);
     if (screen)
         setenv("DISPLAY", screen->display, 1);
-    setenv("SDL_VIDEODRIVER", screen ? "x11" : "dummy", 1);
+    if (screen && screen->runtime) {
+        setenv("XDG_RUNTIME_DIR", screen->runtime, 1);
+        setenv("WAYLAND_DISPLAY", WAYLAND_SOCKET, 1);
+    }
+    setenv("SDL_VIDEODRIVER", !screen ? "dummy" : screen->runtime ? "wayland" : "x11", 1);
     execvp(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
 }
@@ -99,10 +110,64 @@ struct screen *screen_start(const char *size)
     return s;
 }
 
+/* Connects as a program would: there is nothing else that tells when the compositor is up. */
+static bool compositor_answers(const struct screen *s)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/" WAYLAND_SOCKET, s->runtime);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool answers = connect(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    close(fd);
+    return answers;
+}
+
+static bool await_compositor(struct screen *s)
+{
+    int64_t deadline = clock_now_us() + WAIT_S * INT64_C(1000000);
+    while (!compositor_answers(s)) {
+        bool ended = waitpid(s->compositor, NULL, WNOHANG) == s->compositor;
+        if (ended)
+            s->compositor = 0;
+        if (ended || clock_now_us() > deadline)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+    }
+    return true;
+}
+
+struct screen *screen_start_wayland(const char *size)
+{
+    if (!installed("weston"))
+        return NULL;
+    struct screen *s = screen_start(size);
+    if (!s)
+        return NULL;
+    char width[32], height[32];
+    snprintf(width, sizeof width, "--width=%.*s", (int)strcspn(size, "x"), size);
+    snprintf(height, sizeof height, "--height=%s", size + strcspn(size, "x") + 1);
+    const char *argv[] = {"weston", "--backend=x11-backend.so", "--shell=kiosk-shell.so",
+                          "--socket=" WAYLAND_SOCKET, width, height, "--no-config",
+                          "--idle-time=0", NULL};
+    int nowhere = open("/dev/null", O_WRONLY);
+    s->runtime = testing_make_dir();
+    s->compositor = spawn(argv, nowhere, nowhere, s);
+    close(nowhere);
+    if (await_compositor(s))
+        return s;
+    screen_stop(s);
+    return NULL;
+}
+
 void screen_stop(struct screen *s)
 {
     if (!s)
         return;
+    if (s->compositor > 0) {
+        kill(s->compositor, SIGKILL); /* one that waits for its screen hears nothing else */
+        wait_for(s->compositor);
+    }
+    if (s->runtime)
+        testing_remove_dir(s->runtime);
     kill(s->pid, SIGTERM);
     wait_for(s->pid);
     free(s);

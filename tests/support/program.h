@@ -12,6 +12,9 @@ struct program;
  * skip() then. */
 struct screen;
 struct screen *screen_start(const char *size);      /* "1280x720" */
+/* The same with a Wayland compositor (Weston) that fills it: programs speak Wayland to it, keys and
+ * clicks reach them through it. NULL: Weston is missing, or cannot run here. */
+struct screen *screen_start_wayland(const char *size);
 void screen_stop(struct screen *s);                 /* NULL is allowed */
 void screen_key(struct screen *s, const char *key); /* an xdotool key name */
 void screen_click(struct screen *s, int x, int y);
