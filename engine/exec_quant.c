@@ -1,5 +1,5 @@
-/* QuantizeLinear and DequantizeLinear on their own. 8-bit numbers are whole floats in plain tensors,
- * bytes in Q16 places. */
+/* QuantizeLinear and DequantizeLinear on their own. 8-bit numbers are whole floats in plain
+ * tensors, bytes in Q16 places. */
 #include "exec.h"
 
 #include <math.h>

@@ -30,7 +30,7 @@ struct timing {
 };
 
 struct measurement {
-    const char *model;
+    const char *model, *type; /* type: fp32, or int8 when a step computes in 8 bits */
     int batch, threads;
     struct timing ours, peer;
     double gflops, peak; /* gflops counts the direct algorithm */
@@ -126,8 +126,8 @@ static int run_both(struct nn_run *r, struct peer *p, int runs, struct measureme
 
 static void print_header(const struct bench *b)
 {
-    printf("%-24s %5s %7s %10s %10s %9s %6s", "model", "batch", "threads", "median ms", "min ms",
-           "GFLOP/s", "peak");
+    printf("%-24s %-4s %5s %7s %10s %10s %9s %6s", "model", "type", "batch", "threads",
+           "median ms", "min ms", "GFLOP/s", "peak");
     if (b->v->against != NULL)
         printf(" %14s %10s %7s %8s", b->v->against, "min ms", "ratio", "differs");
     putchar('\n');
@@ -135,8 +135,8 @@ static void print_header(const struct bench *b)
 
 static void print_row(const struct bench *b, const struct measurement *m)
 {
-    printf("%-24.24s %5d %7d %10.3f %10.3f %9.1f %5.0f%%", m->model, m->batch, m->threads,
-           m->ours.median_ms, m->ours.min_ms, m->gflops, m->gflops / m->peak * 100);
+    printf("%-24.24s %-4s %5d %7d %10.3f %10.3f %9.1f %5.0f%%", m->model, m->type, m->batch,
+           m->threads, m->ours.median_ms, m->ours.min_ms, m->gflops, m->gflops / m->peak * 100);
     if (b->v->against != NULL)
         printf(" %14.3f %10.3f %7.2f %8.1e", m->peer.median_ms, m->peer.min_ms,
                m->peer.median_ms / m->ours.median_ms, m->difference);
@@ -147,7 +147,7 @@ static void print_row(const struct bench *b, const struct measurement *m)
 static void add_json(const struct bench *b, const struct measurement *m)
 {
     json_t *row = json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:f, s:f}", "model", m->model, "batch",
-                            m->batch, "threads", m->threads, "type", "fp32", "median_ms",
+                            m->batch, "threads", m->threads, "type", m->type, "median_ms",
                             m->ours.median_ms, "min_ms", m->ours.min_ms, "gflops", m->gflops,
                             "peak_gflops", m->peak);
     if (b->v->against != NULL) {
@@ -182,6 +182,17 @@ static double total_macs(const struct nn_run *r)
     return macs;
 }
 
+static const char *type_of(const struct nn_run *r)
+{
+    struct nn_run_step s;
+    for (int i = 0; i < nn_run_step_count(r); i++) {
+        nn_run_step_at(r, i, &s);
+        if (strcmp(s.kernel, "qconv16") == 0 || strcmp(s.kernel, "qdepthwise16") == 0)
+            return "int8";
+    }
+    return "fp32";
+}
+
 static int open_peer(struct peer **out, const struct bench *b, const char *path, struct nn_run *r,
                      int threads, struct err *err)
 {
@@ -204,6 +215,7 @@ static int measure(struct bench *b, const struct nn_graph *g, const char *path,
         rc = open_peer(&p, b, path, r, m->threads, err);
     if (rc == 0) {
         fill_input(r, p);
+        m->type = type_of(r);
         m->peak = nn_peak_gflops(pool);
         rc = run_both(r, p, b->v->runs, m, err);
         m->gflops = total_macs(r) * 2e-6 / m->ours.median_ms;

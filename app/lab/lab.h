@@ -16,6 +16,7 @@ enum lab_command {
     LAB_DATA,
     LAB_MODELS,
     LAB_EXPORT,
+    LAB_QUANTIZE,
     LAB_BENCH,
     LAB_BASELINE,
     LAB_RANKING,
@@ -49,7 +50,7 @@ struct lab_values {
     double mixup, mixup_share;
     /* reports */
     bool json, profile;
-    int samples, folds, runs;
+    int samples, folds, runs, pictures;
     const char *against;
 };
 
@@ -57,7 +58,7 @@ extern const struct option_set lab_options;
 extern const struct command lab_commands[LAB_COMMAND_COUNT];
 
 command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export,
-    lab_bench, lab_baseline, lab_ranking, lab_sentiment;
+    lab_quantize, lab_bench, lab_baseline, lab_ranking, lab_sentiment;
 
 /* `models show FILE`: nodes, shapes, kernels, memory; with --profile the time of each step. */
 int lab_show(const struct lab_values *v, const char *model, int batch, struct err *err);

@@ -10,10 +10,11 @@
 #define DATA (1u << LAB_DATA)
 #define EXPORT (1u << LAB_EXPORT)
 #define MODELS (1u << LAB_MODELS)
+#define QUANTIZE (1u << LAB_QUANTIZE)
 #define BENCH (1u << LAB_BENCH)
 #define BASELINE (1u << LAB_BASELINE)
 #define ALL_TRAINING (TRAIN | CROSSVAL)
-#define READS_DATA (ALL_TRAINING | EVALUATE)
+#define READS_DATA (ALL_TRAINING | EVALUATE | QUANTIZE)
 
 #define FLAG(g, n, field, on, who, text) \
     {.group = g, .name = n, .type = OPTION_FLAG, .offset = AT(field), .value = on, \
@@ -44,12 +45,15 @@ static const struct option_spec specs[] = {
     FLAG(data, "dedup", dedup, "no", ALL_TRAINING | BASELINE,
          "Drop exact repeats inside Training and every Training picture that PublicTest or "
          "PrivateTest shows too."),
-    CHOICE(data, "split", split, "Training|PublicTest|PrivateTest", "PrivateTest", EVALUATE,
-           "Rows to measure."),
+    CHOICE(data, "split", split, "Training|PublicTest|PrivateTest", "PrivateTest",
+           EVALUATE | QUANTIZE,
+           "Rows to measure; quantize: to calibrate with, Training when not given."),
+    INTEGER(data, "pictures", pictures, 1, 1000000, "512", QUANTIZE,
+            "How many of them are calibrated with."),
     {.group = data, .name = "out", .letter = 'o', .type = OPTION_STRING, .offset = AT(out),
      .arg = "PATH", .once = true,
-     .commands = TRAIN | CROSSVAL | EVALUATE | DATA | EXPORT,
-     .help = "Folder for everything that is written (export: the file)."},
+     .commands = TRAIN | CROSSVAL | EVALUATE | DATA | EXPORT | QUANTIZE,
+     .help = "Folder for everything that is written (export, quantize: the file)."},
 
     STRING(net, "net", net, "NAME", ALL_TRAINING | EXPORT,
            "Network of the zoo (moodreel-lab models lists them)."),
@@ -166,6 +170,9 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
     [LAB_EXPORT] = {"export", "[MODEL]",
                     "Write a model, or an untrained network of the zoo, as ONNX", lab_export,
                     EXPORT, NULL},
+    [LAB_QUANTIZE] = {"quantize", "MODEL",
+                      "Write a model that computes in 8 bits, and say what it costs in accuracy",
+                      lab_quantize, QUANTIZE, NULL},
     [LAB_BENCH] = {"bench", "[MODEL...]",
                    "Time models, or every network of the zoo, at batch 1 and 16", lab_bench, BENCH,
                    NULL},

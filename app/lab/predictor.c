@@ -52,15 +52,22 @@ struct nn_graph *predictor_graph(struct predictor *p)
     return p->graph;
 }
 
-static void show(struct predictor *p, const struct nn_view *v, int row, const struct nn_warp *w,
-                 int at)
+static void warp_input(const struct preprocess *pre, const struct nn_view *v, int row,
+                       const struct nn_warp *w, float *input)
 {
     static _Thread_local uint8_t picture[PREPROCESS_SIDE_MAX * PREPROCESS_SIDE_MAX];
     const struct nn_dataset *d = v->data;
-    nn_warp_apply(w, NULL, nn_dataset_picture(d, row), 1, d->height, d->width, picture, p->pre.side,
-                  p->pre.side);
-    preprocess_normalise(&p->pre, picture, false,
-                         nn_run_input(p->run, 0) + (size_t)at * p->input_size);
+    nn_warp_apply(w, NULL, nn_dataset_picture(d, row), 1, d->height, d->width, picture, pre->side,
+                  pre->side);
+    preprocess_normalise(pre, picture, false, input);
+}
+
+void predictor_input(const struct preprocess *pre, const struct nn_view *view, int row,
+                     float *input)
+{
+    struct nn_warp w = nn_crop_warp(NN_SINGLE_CROP, 0, view->data->height, view->data->width,
+                                    pre->side, pre->side);
+    warp_input(pre, view, view->row[row], &w, input);
 }
 
 /* Adds `share` of the run's outputs to the rows from `first`. */
@@ -93,7 +100,8 @@ void predictor_run(struct predictor *p, const struct nn_view *view, enum nn_crop
         for (int at = 0; at < view->count; at += BATCH) {
             int n = view->count - at < BATCH ? view->count - at : BATCH;
             for (int i = 0; i < n; i++)
-                show(p, view, view->row[at + i], &w, i);
+                warp_input(&p->pre, view, view->row[at + i], &w,
+                           nn_run_input(p->run, 0) + (size_t)i * p->input_size);
             nn_run_forward(p->run);
             collect(p, at, n, 1.0f / (float)crops, logits, votes);
         }

@@ -17,6 +17,10 @@ void predictor_close(struct predictor *p); /* NULL is allowed */
 const struct preprocess *predictor_preprocess(const struct predictor *p);
 struct nn_graph *predictor_graph(struct predictor *p);
 
+/* One picture of a view, whole, as input of a model. */
+void predictor_input(const struct preprocess *pre, const struct nn_view *view, int row,
+                     float *input);
+
 /* Outputs for every row of a view, averaged over the crops: `logits` (count x 7, columns in the
  * order of emotion.h) and, where the model has that head and it is not NULL, `votes` (count x
  * FERPLUS_MAX raw outputs). */

@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "internal.h"
 #include "nn/layers.h"
+#include "nn/onnx.h"
+#include "nn/quantise.h"
 #include "nn/run.h"
 #include "support/testing.h"
 
@@ -321,12 +324,102 @@ static void test_dense(void **state)
     }
 }
 
+/* A residual network with batch norm, as the zoo builds them; variant 1 ends flat. */
+static struct nn_graph *float_net(int variant)
+{
+    struct nn_graph *g = nn_graph_create("float", 3);
+    struct nn_conv p = {.out = 24, .kernel = 3, .pads = {.same = true}};
+    struct nn_pool pool = {.kernel = 3, .stride = 2, .pads = {.same = true}};
+    nn_value x = nn_input(g, "input", 1, 16, 14);
+    x = nn_activation(g, nn_batchnorm(g, nn_conv2d(g, x, p)), NN_ACT_RELU);
+    nn_value y = nn_activation(g, nn_batchnorm(g, nn_conv2d(g, x, p)), NN_ACT_RELU6);
+    p.groups = 24;
+    y = nn_conv2d(g, y, p);
+    p.groups = 1;
+    y = nn_add(g, nn_batchnorm(g, nn_conv2d(g, y, p)), x);
+    y = nn_dropout(g, nn_maxpool(g, nn_activation(g, y, NN_ACT_RELU), pool), 0.2f);
+    if (variant == 0)
+        y = nn_global_avgpool(g, y);
+    nn_graph_output(g, nn_dense(g, nn_flatten(g, y), 7), "logits");
+    nn_graph_set_meta(g, "labels", "a,b");
+    assert_int_equal(nn_graph_finish(g, NULL), 0);
+    return g;
+}
+
+static void fill(float *x, size_t n, uint64_t seed)
+{
+    struct rng rng;
+    rng_seed(&rng, seed, 0);
+    for (size_t i = 0; i < n; i++)
+        x[i] = rng_normal(&rng);
+}
+
+static struct nn_graph *quantised(const struct nn_graph *g)
+{
+    struct err err;
+    struct nn_quantiser *quantiser;
+    struct nn_graph *made, *loaded;
+    char path[] = "/tmp/moodreel-quant-XXXXXX";
+    assert_int_equal(nn_quantiser_create(&quantiser, g, 4, NULL, &err), 0);
+    assert_int_equal(nn_quantiser_finish(quantiser, &made, &err), ERR_RANGE); /* nothing seen */
+    for (int i = 0; i < 4; i++) {
+        fill(nn_quantiser_input(quantiser), 4 * 16 * 14, 100 + (uint64_t)i);
+        nn_quantiser_observe(quantiser, 4);
+    }
+    if (nn_quantiser_finish(quantiser, &made, &err) < 0)
+        fail_msg("%s", err.text);
+    nn_quantiser_destroy(quantiser);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(nn_onnx_save(made, path, &err), 0);
+    assert_int_equal(nn_onnx_load(&loaded, path, &err), 0);
+    unlink(path);
+    nn_graph_destroy(made);
+    return loaded;
+}
+
+/* Through a file: the same answer within some percent, nothing left in floats but the ends. */
+static void test_quantiser(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 2; variant++) {
+        struct err err;
+        struct nn_run *exact, *fast;
+        struct nn_graph *g = float_net(variant), *bytes = quantised(g);
+        assert_string_equal(nn_graph_meta(bytes, "labels"), "a,b");
+        assert_int_equal(nn_run_create(&exact, g, 2, NULL, NULL, &err), 0);
+        assert_int_equal(nn_run_create(&fast, bytes, 2, NULL, NULL, &err), 0);
+        assert_int_equal(count_kernel(fast, "qconv16"), 4);
+        assert_int_equal(count_kernel(fast, "qdepthwise16"), 1);
+        assert_int_equal(count_kernel(fast, "qmaxpool16"), 1);
+        assert_int_equal(count_kernel(fast, "qmean16"), variant == 0);
+        assert_int_equal(count_kernel(fast, "dequantise16"), 0);
+        fill(nn_run_input(exact, 0), 2 * 16 * 14, 7);
+        fill(nn_run_input(fast, 0), 2 * 16 * 14, 7);
+        nn_run_forward(exact);
+        nn_run_forward(fast);
+        double error = 0, size = 0;
+        for (int i = 0; i < 14; i++) {
+            error += pow(nn_run_output(fast, 0)[i] - nn_run_output(exact, 0)[i], 2);
+            size += pow(nn_run_output(exact, 0)[i], 2);
+        }
+        assert_true(size > 0);
+        if (!(sqrt(error / size) < 0.05))
+            fail_msg("variant %d is off by %g %%", variant, 100 * sqrt(error / size));
+        nn_run_destroy(exact);
+        nn_run_destroy(fast);
+        nn_graph_destroy(g);
+        nn_graph_destroy(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolutions), cmocka_unit_test(test_floats_behind),
         cmocka_unit_test(test_residuals),    cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_dense),        cmocka_unit_test(test_quantiser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -407,20 +407,39 @@ static void test_votes_train_the_second_head(void **state)
     str_free(&out);
 }
 
+static double accuracy_of(const char *model)
+{
+    struct str out = {0};
+    expect(RUN(&out, "evaluate", model, "--data", faces, "--json"), 0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    double accuracy = json_real_value(json_object_get(report, "accuracy"));
+    json_decref(report);
+    str_free(&out);
+    return accuracy;
+}
+
+/* Then in 8 bits, from a file that says what the first one said. */
 static void test_learning_reaches_the_pattern(void **state)
 {
     (void)state;
-    const char *folder = in(dir, "learnt");
+    const char *folder = in(dir, "learnt"), *model = in(folder, "model.onnx");
+    const char *bytes = in(folder, "int8.onnx");
     struct str out = {0};
     expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "25", "--mixup", "0", "--ema",
                "0", "--shift", "0", "--rotate", "0", "--flip", "0", "--out", folder),
            0, &out);
+    assert_true(accuracy_of(model) > 0.7);
     str_clear(&out);
-    expect(RUN(&out, "evaluate", in(folder, "model.onnx"), "--data", faces, "--json"), 0, &out);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
-    assert_true(json_real_value(json_object_get(report, "accuracy")) > 0.7);
-    json_decref(report);
+    expect(RUN(&out, "quantize", model, "--data", faces, "--out", bytes), 0, &out);
+    assert_non_null(strstr(out.s, " PublicTest pictures: float "));
+    assert_true(accuracy_of(bytes) > 0.7);
+    str_clear(&out);
+    expect(RUN(&out, "bench", bytes, "--runs", "1", "--batch", "1", "--threads", "1", "--json"), 0,
+           &out);
+    assert_non_null(strstr(out.s, "\"type\": \"int8\""));
+    str_clear(&out);
+    expect(RUN(&out, "quantize", model, "--data", faces), 2, &out);
     str_free(&out);
 }
 
