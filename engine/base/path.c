@@ -130,10 +130,30 @@ int path_make_dirs(const char *dir, struct err *err)
     return rc;
 }
 
+/* The data folder of the prefix that the running program lies in, <prefix>/bin/program: installed
+ * files may be moved. NULL: the system does not say where the program is. */
+static const char *data_of_prefix(char *out, size_t cap)
+{
+    char program[4096];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0)
+        return NULL;
+    program[n] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(program, '/');
+        if (slash == NULL)
+            return NULL;
+        *slash = '\0';
+    }
+    n = snprintf(out, cap, "%s/" MOODREEL_DATA_IN_PREFIX, program);
+    return (size_t)n < cap ? out : NULL;
+}
+
 bool path_find_data(const char *name, char *out, size_t cap)
 {
-    const char *roots[] = {getenv("MOODREEL_DATA_DIR"), MOODREEL_INSTALL_DATA,
-                           MOODREEL_BUILD_DATA, MOODREEL_SOURCE_DATA};
+    char moved[4200];
+    const char *roots[] = {getenv("MOODREEL_DATA_DIR"), data_of_prefix(moved, sizeof moved),
+                           MOODREEL_INSTALL_DATA, MOODREEL_BUILD_DATA, MOODREEL_SOURCE_DATA};
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
         if (roots[i] == NULL)
             continue;

@@ -24,7 +24,7 @@ int path_commit(const char *aside, const char *path, struct err *err);
 int path_make_dirs(const char *dir, struct err *err);
 
 /* Finds a data file of the program such as "models/xception38.onnx": $MOODREEL_DATA_DIR, then the
- * install prefix, the build tree and the source tree it was built from. false: nowhere (out then
+ * prefix the program runs from, the one it was built for, the build tree and the source tree. false: nowhere (out then
  * holds the last try). */
 bool path_find_data(const char *name, char *out, size_t cap);
 
