@@ -176,7 +176,7 @@ static int prepare_file(sqlite3 *db, const char *base, int64_t dropped, struct e
 {
     int rc = db_exec(db,
                      "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;"
-                     "PRAGMA cache_size=-32000; PRAGMA locking_mode=EXCLUSIVE;",
+                     "PRAGMA cache_size=-12000; PRAGMA locking_mode=EXCLUSIVE;",
                      err);
     if (rc == ERR_OK && base[0] != '\0')
         rc = attach_base(db, base, err);
