@@ -3,6 +3,7 @@
 #include "exec.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/pool.h"
 
@@ -76,11 +77,12 @@ int nn__prepare_quantize(struct nn__compiler *c, const struct nn__job *j, struct
     return 0;
 }
 
-/* Between C16 and Q16. */
+/* Between C16 and Q16, or from plain images to Q16. */
 struct convert {
     struct nn__view x, y;
     bool back;
     float scale, shift;
+    int channels, h, w; /* from plain images */
 };
 
 struct convert_call {
@@ -110,6 +112,50 @@ static void convert_rows(void *arg, int begin, int end, int thread)
     }
 }
 
+/* One lane of a row: bytes 16 apart. */
+static void quantise_lane(const struct convert_call *call, const float *x, uint8_t *y)
+{
+    enum { CHUNK = 64 };
+    const struct convert *c = call->c;
+    uint8_t bytes[CHUNK];
+    for (int at = 0; at < c->w; at += CHUNK) {
+        int n = c->w - at < CHUNK ? c->w - at : CHUNK;
+        call->e->k->f32_to_u8(x + at, c->scale, c->shift, bytes, (size_t)n);
+        for (int i = 0; i < n; i++)
+            y[(at + i) * 16] = bytes[i];
+    }
+}
+
+/* Rows of all blocks, counted from the first image on. Images of one pixel are in order already. */
+static void block_rows(void *arg, int begin, int end, int thread)
+{
+    const struct convert_call *call = arg;
+    const struct convert *c = call->c;
+    size_t plane = (size_t)c->h * (size_t)c->w;
+    (void)thread;
+    for (int i = begin; i < end; i++) {
+        int row = i % c->h, block = i / c->h % c->y.planes, image = i / c->h / c->y.planes;
+        int lanes = c->channels - block * 16 < 16 ? c->channels - block * 16 : 16;
+        const float *x = (const float *)call->x + (size_t)row * (size_t)c->w +
+                         ((size_t)image * (size_t)c->channels + (size_t)block * 16) * plane;
+        uint8_t *y = (uint8_t *)call->y + c->y.start + (size_t)(i / c->h) * c->y.plane +
+                     (size_t)row * c->y.row;
+        memset(y, (int)c->shift, c->y.width);
+        if (plane == 1)
+            call->e->k->f32_to_u8(x, c->scale, c->shift, y, (size_t)lanes);
+        for (int lane = 0; lane < lanes && plane > 1; lane++)
+            quantise_lane(call, x + (size_t)lane * plane, y + lane);
+    }
+}
+
+static void run_block(const struct nn__step *s, const struct nn__env *e)
+{
+    const struct convert *c = s->context;
+    struct convert_call call = {c, e, e->at[s->in[0]], e->at[s->out[0]]};
+    int rows = c->y.images * c->y.planes * c->h;
+    pool_for(e->pool, rows, NN_GRAIN / (int)c->y.width + 1, block_rows, &call);
+}
+
 static void run_convert(const struct nn__step *s, const struct nn__env *e)
 {
     const struct convert *c = s->context;
@@ -130,8 +176,11 @@ int nn__prepare_quantize16(struct nn__compiler *c, const struct nn__job *j, stru
     const struct nn__quant *q = &c->quant[v->back ? n->inputs[0] : n->outputs[0]];
     v->scale = v->back ? q->scale : 1 / q->scale;
     v->shift = v->back ? -q->scale * q->zero : q->zero;
+    v->channels = (int)nn__shape_of(c, n->inputs[0])->dims[1];
+    v->h = nn__height(nn__shape_of(c, n->inputs[0]));
+    v->w = nn__width(nn__shape_of(c, n->inputs[0]));
     s->context = v;
-    s->run = run_convert;
+    s->run = nn__place(c, j->in[0])->layout == NN_PLAIN ? run_block : run_convert;
     s->info.kernel = v->back ? "dequantise16" : "quantise16";
     return 0;
 }

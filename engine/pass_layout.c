@@ -120,6 +120,8 @@ static int value_kind(const struct layouts *l, nn_value v, enum nn__layout mode)
 static int input_kind(const struct layouts *l, const struct nn_node *n, int i,
                       enum nn__layout mode, const int border[4])
 {
+    if (mode == NN_Q16 && n->op == NN_OP_QUANTIZE && l->place[n->inputs[i]][NN_C16] < 0)
+        return NN_PLAIN; /* an input: quantised while it is blocked */
     if (mode != NN_C16)
         return value_kind(l, n->inputs[i], mode);
     if (i > 0 || !nn__is_planar_conv(l->c, n))
