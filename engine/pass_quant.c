@@ -11,6 +11,7 @@
  *   MaxPool              between equal scales
  *
  * Batch norm, residuals and clips have joined their producer before. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -36,9 +37,11 @@ static bool read_quant(const struct quantise *q, const struct nn_node *n, struct
     if (!one_number(q, n->inputs[1]) || (nn__has(n, 2) && !one_number(q, n->inputs[2])))
         return false;
     double zero = nn__has(n, 2) ? nn__element(nn__value(q->g, n->inputs[2]), 0) : 0;
+    if (!(zero >= 0 && zero <= 255))
+        return false;
     *out = (struct nn__quant){.scale = (float)nn__element(nn__value(q->g, n->inputs[1]), 0),
                               .zero = (uint8_t)zero};
-    return out->scale > 0 && zero >= 0 && zero <= 255;
+    return out->scale > 0 && isfinite(out->scale);
 }
 
 static bool same_quant(const struct nn__quant *a, const struct nn__quant *b)
@@ -125,14 +128,19 @@ static nn_value rows_of(const struct quantise *q, nn_value v)
     return before != NN_NONE && same_quant(&q->c->quant[before], &q->c->quant[x]) ? before : x;
 }
 
+enum { MOST_TERMS = 65536 }; /* products of 255 and 128 whose sum fits 32 bits */
+
 /* Weights as the kernels want them: s8 around zero, scales along the output channels. */
 static bool fits_weights(const struct quantise *q, const struct nn_node *n, int64_t axis)
 {
     const struct nn__coded *w = nn__codes_of(q->c, n->inputs[1]);
     if (w == NULL || nn__value(q->g, w->codes)->dtype != NN_I8)
         return false;
+    const struct nn_shape *shape = nn__shape_of(q->c, w->codes);
     int64_t scales = nn__shape_elements(nn__shape_of(q->c, w->scale), 1);
-    int64_t own = w->axis < 0 ? w->axis + nn__shape_of(q->c, w->codes)->rank : w->axis;
+    if (nn__shape_elements(shape, 1) / shape->dims[axis] > MOST_TERMS)
+        return false;
+    int64_t own = w->axis < 0 ? w->axis + shape->rank : w->axis;
     for (int64_t i = 0; w->zero != NN_NONE && i < scales; i++)
         if (nn__element(nn__value(q->g, w->zero), i) != 0)
             return false;
@@ -163,6 +171,7 @@ static bool fits_gemm(const struct quantise *q, const struct nn_node *n)
 {
     return nn__attr_float(n, "alpha", 1) == 1 && nn__attr_float(n, "beta", 1) == 1 &&
            !nn__attr_int(n, "transA", 0) &&
+           nn__shape_elements(nn__shape_of(q->c, n->outputs[0]), 1) > 0 &&
            fits_bias(q, n, nn__shape_of(q->c, n->outputs[0])->dims[1]) &&
            fits_weights(q, n, nn__attr_int(n, "transB", 0) ? 0 : 1);
 }
