@@ -24,7 +24,7 @@ static const struct option_spec specs[] = {
     {"Camera", "mirror", 0, OPTION_FLAG, AT(mirror), 0, 0, NULL, NULL, "yes", LIVE, false,
      "Show a camera's picture as it is instead of like a mirror."},
 
-    {"Reading faces", "model", 'm', OPTION_STRING, AT(model), 0, 0, "MODEL", NULL, "xception38",
+    {"Reading faces", "model", 'm', OPTION_STRING, AT(model), 0, 0, "MODEL", NULL, "moodreel-fast",
      LIVE | PHOTO | DOCTOR, false, "The network: a name below models/ or an ONNX file."},
     {"Reading faces", "cascade", 0, OPTION_STRING, AT(cascade), 0, 0, "NAME", NULL, "haar",
      LIVE | PHOTO | DOCTOR, false, "The face detector: haar, lbp, or a cascade's XML file."},

@@ -290,7 +290,7 @@ static void laughing_reads_as_happy(void **state)
     (void)state;
     char shipped[512];
     const char *clip = testing_data("clips/pyfeat_WolfgangLanger_Pexels.mp4");
-    if (clip == NULL || !path_find_data("models/xception38.onnx", shipped, sizeof shipped)) {
+    if (clip == NULL || !path_find_data("models/moodreel-fast.onnx", shipped, sizeof shipped)) {
         print_message("skipped: no clip or no model\n");
         skip();
     }
