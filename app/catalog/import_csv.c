@@ -148,8 +148,8 @@ static void put_people(struct csv *f, int64_t id)
     put_cast(f, id);
 }
 
-/* By IMDb id, else by name and year, else by director, year and length: then the film keeps the name
- * it has, and the list's is the original one. */
+/* By IMDb id, else by name and year, else by director, year and length: then the film keeps the
+ * name it has, and the list's is the original one. */
 static int64_t film_id(struct csv *f, struct title_row *r)
 {
     enum { NAME_MOST = 1024 };

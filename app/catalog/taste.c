@@ -190,14 +190,16 @@ static void vote(struct votes *v, float opinion)
         v->dislikes -= opinion;
 }
 
-/* Every title of a person in a liked (1) or disliked (-0.5) title. */
-static int add_filmography(struct taste *t, struct catalog *c, int64_t person, int name,
-                           float opinion, struct err *err)
+/* Every other title of a person in a liked (1) or disliked (-0.5) title. */
+static int add_filmography(struct taste *t, struct catalog *c, int64_t title, int64_t person,
+                           int name, float opinion, struct err *err)
 {
     sqlite3_stmt *st = c->st[READ_FILMOGRAPHY];
     int rc;
     sqlite3_bind_int64(st, 1, person);
     while ((rc = db_step(st, err)) == 1) {
+        if (sqlite3_column_int64(st, 0) == title)
+            continue;
         struct bonus *b = bonus_for(t, sqlite3_column_int64(st, 0));
         b->people += opinion;
         if (opinion > 0)
@@ -215,7 +217,7 @@ static int add_people(struct taste *t, struct catalog *c, int64_t title, float o
     sqlite3_bind_int64(st, 1, title);
     while ((rc = db_step(st, err)) == 1) {
         int name = intern_put(&t->names, db_text(st, 1));
-        rc = add_filmography(t, c, sqlite3_column_int64(st, 0), name,
+        rc = add_filmography(t, c, title, sqlite3_column_int64(st, 0), name,
                              opinion > 0 ? opinion : 0.5f * opinion, err);
         if (rc < 0)
             break;
@@ -244,13 +246,21 @@ static int add_similar(struct taste *t, struct catalog *c, int64_t title, int na
     return rc;
 }
 
-static void add_features(struct taste *t, struct catalog *c, const struct title *title, int set,
-                         float opinion)
+static int add_features(struct taste *t, struct catalog *c, const struct title *title,
+                        float opinion, struct err *err)
 {
+    sqlite3_stmt *st = c->st[READ_TITLE];
+    sqlite3_bind_int64(st, 1, title->id);
+    int rc = db_step(st, err);
+    int set = rc == 1 ? sqlite3_column_int(st, 7) : 0;
+    sqlite3_reset(st);
+    if (rc < 0)
+        return rc;
     for (int i = 0; set < c->set_count && i < c->sets[set].count; i++)
         vote(&t->genres[c->sets[set].genre[i]], opinion);
     vote(&t->decades[decade_of(title->year)], opinion);
     vote(&t->languages[catalog_language_number(c, title->language)], opinion);
+    return ERR_OK;
 }
 
 /* `later_likes`: how many likes came after this opinion. */
@@ -262,12 +272,10 @@ static int add_opinion(struct taste *t, struct catalog *c, const struct feedback
     struct title title;
     int rc = catalog_read_title(c, e->title, &title, a, err);
     if (rc == 1) {
-        sqlite3_bind_int64(c->st[READ_TITLE], 1, e->title);
-        if (db_step(c->st[READ_TITLE], err) == 1)
-            add_features(t, c, &title, sqlite3_column_int(c->st[READ_TITLE], 7), opinion);
-        sqlite3_reset(c->st[READ_TITLE]);
         t->empty = false;
-        rc = add_people(t, c, e->title, opinion, err);
+        rc = add_features(t, c, &title, opinion, err);
+        if (rc == ERR_OK)
+            rc = add_people(t, c, e->title, opinion, err);
         if (rc == ERR_OK && opinion > 0)
             rc = add_similar(t, c, e->title, intern_put(&t->names, title.name),
                              (float)ease_recency(later_likes, EASE_HALF_LIFE), err);

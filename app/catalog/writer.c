@@ -35,7 +35,9 @@ static const char *const sql[STATEMENT_COUNT] = {
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, coalesce(?9, 1), ?10, ?11, ?12, ?13)"
         " ON CONFLICT(id) DO UPDATE SET kind=excluded.kind,"
         " name=CASE WHEN ?3=original THEN name ELSE ?3 END," /* its second name is known */
-        " original=coalesce(?4, original), year=coalesce(?5, year),"
+        " original=coalesce(?4, original),"
+        /* Kind 3, songs: lists have years of reissues, the earliest is nearest to the song's. */
+        " year=CASE WHEN ?2=3 THEN coalesce(min(?5, year), ?5, year) ELSE coalesce(?5, year) END,"
         " minutes=coalesce(?6, minutes), rating=coalesce(?7, rating), votes=coalesce(?8, votes),"
         " genre_set=coalesce(?9, genre_set), certificate=coalesce(?10, certificate),"
         " valence=coalesce(?11, valence), energy=coalesce(?12, energy), sources=sources|?13",

@@ -454,6 +454,24 @@ static void films_under_another_name_are_one_film(void **state)
     }
 }
 
+static void a_reissue_does_not_make_a_song_younger(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct title_list l = {0};
+    fixture_build(dir);
+    put("s.csv", "title,artist,year,mood\nUp,The Lift,2015,happy\nDown,The Lift,1990,sad\n");
+    fixture_check(import(IMPORT_SONGS, testing_path(dir, "s.csv"), NULL, &err), &err);
+    struct catalog *c = reopen();
+    fixture_check(catalog_search(c, "up lift", TITLE_SONG, 5, &l, &err), &err);
+    assert_int_equal(l.v[0].year, 1999);
+    title_list_free(&l);
+    fixture_check(catalog_search(c, "down lift", TITLE_SONG, 5, &l, &err), &err);
+    assert_int_equal(l.v[0].year, 1990);
+    title_list_free(&l);
+    catalog_close(c);
+}
+
 static bool stop_at_once(const struct import_stats *s, void *payload)
 {
     (void)s;
@@ -636,6 +654,7 @@ int main(void)
         TEST(bad_files_leave_the_old_catalogue),
         TEST(a_first_import_builds_on_the_starter_and_leaves_it_alone),
         TEST(films_under_another_name_are_one_film),
+        TEST(a_reissue_does_not_make_a_song_younger),
         TEST(an_import_can_be_stopped),
         TEST(a_killed_import_changes_nothing),
         TEST(what_killed_imports_left_is_removed),

@@ -315,6 +315,8 @@ static void feedback_is_used_at_once(void **state)
     for (int i = 0; i < after.count; i++)
         if (after.v[i].id == 110) /* the director of 108 made it */
             assert_non_null(strstr(after.v[i].why, "with Jon Jarre, whom you like"));
+        else if (after.v[i].id == 108) /* is no reason for itself */
+            assert_null(strstr(after.v[i].why, "whom you like"));
     assert_true(holds(&before, 107) && holds(&before, 105));
     q.hide_seen = false;
     title_list_free(&after);
