@@ -24,8 +24,8 @@ int path_commit(const char *aside, const char *path, struct err *err);
 int path_make_dirs(const char *dir, struct err *err);
 
 /* Finds a data file of the program such as "models/xception38.onnx": $MOODREEL_DATA_DIR, then the
- * prefix the program runs from, the one it was built for, the build tree and the source tree. false: nowhere (out then
- * holds the last try). */
+ * prefix the program runs from, the one it was built for, the build tree and the source tree.
+ * false: nowhere (out then holds the last try). */
 bool path_find_data(const char *name, char *out, size_t cap);
 
 /* The user's folders by the XDG base directory rules, with "/moodreel" added; not created.
