@@ -106,10 +106,44 @@ static FcPattern *wanted(const char *family, int weight)
     return p;
 }
 
+static bool is_file(const char *choice)
+{
+    static const char *const endings[] = {".ttf", ".otf", ".ttc"};
+    size_t n = strlen(choice);
+    for (int i = 0; i < 3; i++)
+        if (n > 4 && strcmp(choice + n - 4, endings[i]) == 0)
+            return true;
+    return strchr(choice, '/') != NULL;
+}
+
+/* Fontconfig answers every wish with some font; who names one wants that one. */
+static bool is_family(const char *name)
+{
+    static const char *const generic[] = {"sans-serif", "sans", "serif", "monospace", "system-ui"};
+    for (int i = 0; i < 5; i++)
+        if (strcmp(name, generic[i]) == 0)
+            return true;
+    FcPattern *p = FcPatternCreate();
+    FcPatternAddString(p, FC_FAMILY, (const FcChar8 *)name);
+    FcObjectSet *what = FcObjectSetCreate();
+    FcObjectSetAdd(what, FC_FILE);
+    FcFontSet *found = FcFontList(NULL, p, what);
+    bool any = found && found->nfont > 0;
+    if (found)
+        FcFontSetDestroy(found);
+    FcObjectSetDestroy(what);
+    FcPatternDestroy(p);
+    return any;
+}
+
 static int chain_begin(struct chain *c, const char *choice, int weight, struct err *err)
 {
     c->count = 1;
-    if (choice && strchr(choice, '/')) {
+    if (choice && !is_file(choice) && !is_family(choice))
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s: no such font is installed; `fc-list : family` names those that are",
+                       choice);
+    if (choice && is_file(choice)) {
         c->face[0].path = mem_strdup(choice);
         return ERR_OK;
     }
