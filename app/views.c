@@ -18,6 +18,8 @@ static struct ui_rect whole(const struct ui *u)
 static struct ui_rect picture_draw(struct ui *u, const struct view *v, struct ui_rect where)
 {
     struct ui_rect picture = ui_cover(where, (float)v->picture_width, (float)v->picture_height);
+    if (v->session->state == SESSION_RESULTS && v->session->read)
+        faces_aim(v, where, &picture);
     if (v->picture_width > 0)
         ui_video(u, where, picture);
     else
@@ -60,17 +62,16 @@ static void policy_chip(struct ui *u, const struct view *v)
 
 static void hints(struct ui *u, const struct view *v)
 {
-    static const struct {
+    const struct {
         const char *key, *meaning;
         int hit;
     } keys[] = {
-        {"SPACE", "films for this look", HIT_GO},
+        {"SPACE", v->session->manual >= 0 ? "films for this mood" : "films for this look", HIT_GO},
         {"1 \xe2\x80\xa6 7", "set the mood by hand", -1},
         {"?", "help", HIT_HELP},
     };
     enum { COUNT = 3 };
     float total = 0, gap = 4 * UI_GAP, y = ui_height(u) - 44.0f;
-    (void)v;
     for (int i = 0; i < COUNT; i++)
         total += ui_key_width(u, keys[i].key, keys[i].meaning) + (i > 0 ? gap : 0);
     float x = 0.5f * (ui_width(u) - total);

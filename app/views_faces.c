@@ -148,3 +148,26 @@ void faces_draw(struct ui *u, const struct view *v, struct ui_rect area, struct 
         card_place_and_draw(u, face, area, &taken, f);
     }
 }
+
+static float slide(float at, float length, float middle, float size)
+{
+    float start = at + 0.5f * length - middle * size;
+    return fminf(at, fmaxf(at + length - size, start));
+}
+
+void faces_aim(const struct view *v, struct ui_rect where, struct ui_rect *picture)
+{
+    float left = 1.0f, top = 1.0f, right = 0.0f, bottom = 0.0f;
+    for (int i = 0; i < v->faces->count; i++) {
+        const struct box *b = &v->faces->face[i].box;
+        left = fminf(left, b->x);
+        top = fminf(top, b->y);
+        right = fmaxf(right, b->x + b->w);
+        bottom = fmaxf(bottom, b->y + b->h);
+    }
+    if (v->faces->count == 0)
+        return;
+    float x = 0.5f * (left + right), y = 0.5f * (top + bottom);
+    picture->x = slide(where.x, where.w, v->mirror ? 1.0f - x : x, picture->w);
+    picture->y = slide(where.y, where.h, y, picture->h);
+}

@@ -31,6 +31,9 @@ void words_runtime(int minutes, char *out, size_t cap);
 /* views_faces.c: box, name and seven bars of each face, kept inside `area`. `picture` is where the
  * whole picture lies. */
 void faces_draw(struct ui *u, const struct view *v, struct ui_rect area, struct ui_rect picture);
+/* Moves a picture that is larger than `where` so that its faces lie in the middle, as far as it
+ * still covers `where`. */
+void faces_aim(const struct view *v, struct ui_rect where, struct ui_rect *picture);
 
 /* views_results.c */
 void results_draw(struct ui *u, const struct view *v);

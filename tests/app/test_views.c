@@ -179,6 +179,43 @@ static void test_boxes_are_mirrored_with_the_picture(void **state)
     ui_destroy(u);
 }
 
+/* Beside the list there is room for a part of the picture only: the part with the face. */
+static void test_the_list_leaves_the_face_in_sight(void **state)
+{
+    (void)state;
+    struct ui *u = ui_create(fake_metrics);
+    static const float at[] = {0.0f, 0.35f, 0.7f};
+    int pages = 0;
+    for (int i = 0; i < PAGE_COUNT * 6; i++) {
+        struct page page;
+        struct ui_rect video = {0, 0, 0, 0}, face = {0, 0, 0, 0};
+        size_t count;
+        page_make(&page, i / 6);
+        if (page.session.state != SESSION_RESULTS || !page.session.read)
+            continue;
+        pages++;
+        page.view.mirror = i % 2;
+        page.faces.face[0].box = (struct box){at[i / 2 % 3], 0.2f, 0.3f, 0.5f};
+        page.faces.count = 1;
+        ui_begin(u, 1280, 720);
+        views_draw(u, &page.view);
+        const struct ui_command *c = ui_commands(u, &count);
+        for (size_t k = 0; k < count; k++) {
+            if (c[k].kind == UI_CMD_VIDEO) {
+                video = c[k].rect;
+                assert_true(c[k].picture.x <= video.x + 0.01f);
+                assert_true(c[k].picture.x + c[k].picture.w >= video.x + video.w - 0.01f);
+            }
+            if (c[k].kind == UI_CMD_STROKE && face.w == 0)
+                face = c[k].rect;
+        }
+        assert_true(face.w > 0 && face.x >= video.x - 0.5f);
+        assert_true(face.x + face.w <= video.x + video.w + 0.5f);
+    }
+    assert_true(pages > 0);
+    ui_destroy(u);
+}
+
 /* The words judge pictures, not people. */
 static void test_no_page_says_you_are(void **state)
 {
@@ -204,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_texts_do_not_overlap),
         cmocka_unit_test(test_every_hit_area_means_something),
         cmocka_unit_test(test_boxes_are_mirrored_with_the_picture),
+        cmocka_unit_test(test_the_list_leaves_the_face_in_sight),
         cmocka_unit_test(test_no_page_says_you_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
