@@ -17,7 +17,7 @@
 
 struct range {
     bool chosen;
-    nn_value like; /* a max pool's result has the scale of its input; else NN_NONE */
+    nn_value like; /* has the scale of this value; NN_NONE: its own */
     float lo, hi;  /* sums over the images of the least and largest of their batch */
 };
 
@@ -261,14 +261,22 @@ static bool has_weights(const struct nn_graph *g, const struct nn_node *n)
            nn__attr_float(n, "beta", 1) == 1;
 }
 
-/* A flat image is quantised before it is flattened. */
-static nn_value before_flat(const struct nn_graph *g, nn_value v)
+/* A result that is rearranged or picked from its input: both have one scale. */
+static void choose_alike(struct nn_quantiser *q, const struct nn_node *n)
 {
-    int p = nn__value(g, v)->producer;
-    if (p < 0 || g->nodes[p].op != NN_OP_FLATTEN)
-        return v;
-    nn_value x = g->nodes[p].inputs[0];
-    return nn_graph_shape(g, x)->rank == 4 ? x : v;
+    choose(q, n->inputs[0]);
+    choose(q, n->outputs[0]);
+    q->ranges[n->outputs[0]].like = n->inputs[0];
+}
+
+/* What a convolution or dense layer reads; a flat image before and after it is flattened. */
+static void choose_input(struct nn_quantiser *q, nn_value v)
+{
+    int p = nn__value(q->g, v)->producer;
+    choose(q, v);
+    if (p >= 0 && q->g->nodes[p].op == NN_OP_FLATTEN &&
+        nn_graph_shape(q->g, q->g->nodes[p].inputs[0])->rank == 4)
+        choose_alike(q, &q->g->nodes[p]);
 }
 
 /* A convolution that a sum alone reads adds the other operand itself, in floats, when that one is
@@ -285,11 +293,9 @@ static void choose_for(struct nn_quantiser *q, const struct nn_node *n, const in
     const struct nn_graph *g = q->g;
     const nn_value *in = n->inputs;
     if (has_weights(g, n)) {
-        choose(q, n->op == NN_OP_GEMM ? before_flat(g, in[0]) : in[0]);
+        choose_input(q, in[0]);
     } else if (n->op == NN_OP_MAXPOOL) {
-        choose(q, in[0]);
-        choose(q, n->outputs[0]);
-        q->ranges[n->outputs[0]].like = in[0];
+        choose_alike(q, n);
     } else if (n->op == NN_OP_GLOBAL_AVGPOOL) {
         choose(q, in[0]);
     } else if (n->op == NN_OP_ADD &&
@@ -480,24 +486,19 @@ static void quantise_weights(struct copy *c, const struct nn_node *n, float x, n
                            "bias_dequantised");
 }
 
-/* Does the node read its first input quantised, perhaps through a Flatten? */
-static bool reads_codes(const struct nn_quantiser *q, const struct nn_node *n, nn_value *v)
-{
-    *v = n->op == NN_OP_GEMM ? before_flat(q->g, n->inputs[0]) : n->inputs[0];
-    return q->ranges[*v].chosen;
-}
-
 static void write_node(const struct nn_quantiser *q, struct copy *c, const struct nn_node *n,
                        nn_value *back)
 {
-    nn_value inputs[64], x;
-    for (int i = 0; i < n->input_count; i++) {
+    nn_value inputs[64];
+    bool weights = has_weights(q->g, n) && q->ranges[n->inputs[0]].chosen;
+    for (int i = 0; i < (weights ? 1 : n->input_count); i++) {
         nn_value v = n->inputs[i];
-        bool weights = i > 0 && has_weights(q->g, n) && reads_codes(q, n, &x);
-        inputs[i] = weights ? NN_NONE : v != NN_NONE && back[v] != NN_NONE ? back[v] : copied(c, v);
+        inputs[i] = v != NN_NONE && back[v] != NN_NONE ? back[v] : copied(c, v);
     }
-    if (has_weights(q->g, n) && reads_codes(q, n, &x))
-        quantise_weights(c, n, code_of(q, x).scale, inputs);
+    for (int i = 1; weights && i < n->input_count; i++)
+        inputs[i] = NN_NONE;
+    if (weights)
+        quantise_weights(c, n, code_of(q, n->inputs[0]).scale, inputs);
     copy_node(c, n, inputs, n->input_count);
     for (int i = 0; i < n->output_count && !c->to->error.code; i++)
         if (q->ranges[n->outputs[i]].chosen)
