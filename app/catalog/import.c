@@ -303,20 +303,46 @@ static int find_target(const struct import_options *o, char *target, int cap, st
     return make_folder_of(target, err);
 }
 
+/* Which file is there; all zero: none. */
+static struct stat look_at(const char *target)
+{
+    struct stat st;
+    memset(&st, 0, sizeof st);
+    if (stat(target, &st) != 0)
+        memset(&st, 0, sizeof st);
+    return st;
+}
+
+/* What another import put there since would be lost by the rename. */
+static int still_there(const char *target, const struct stat *before, struct err *err)
+{
+    struct stat now = look_at(target);
+    if (now.st_ino == before->st_ino && now.st_dev == before->st_dev &&
+        now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+        return ERR_OK;
+    return err_set(err, ERR_IO, "%s: another import has replaced it meanwhile; import again",
+                   target);
+}
+
 int import_run(const struct import_options *o, struct import_stats *stats, struct err *err)
 {
     struct import im = {.options = o, .began_us = clock_now_us()};
     char target[4096];
     char base[4096];
     int rc = find_target(o, target, sizeof target, err);
-    if (rc == ERR_OK)
-        rc = find_base(o, target, base, sizeof base, err);
+    if (rc < 0)
+        return rc;
+    struct stat before = look_at(target);
+    rc = find_base(o, target, base, sizeof base, err);
     if (rc < 0)
         return rc;
     char *aside = path_aside(target);
     unlink(aside); /* of an earlier process with our number that was killed */
     remove_orphans(target);
     rc = build_aside(&im, aside, base, err);
+    if (rc == ERR_OK)
+        rc = still_there(target, &before, err);
     if (rc == ERR_OK)
         rc = path_commit(aside, target, err);
     else

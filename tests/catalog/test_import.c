@@ -507,6 +507,38 @@ static void an_import_can_be_stopped(void **state)
     free(before);
 }
 
+/* As if by another process: the other one's catalogue takes the place of the old one. */
+static bool replace_meanwhile(const struct import_stats *s, void *payload)
+{
+    int *calls = payload;
+    (void)s;
+    if ((*calls)++ == 0)
+        rename(testing_path(dir, "other.db"), testing_path(dir, "catalog.db"));
+    return true;
+}
+
+static void of_two_imports_at_once_none_is_lost(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    int calls = 0;
+    size_t len = 0;
+    put_many_films(4000);
+    fixture_build(dir);
+    put("m.csv", "title,year\nThe Other One,2020\n");
+    struct import_options other = {.kind = IMPORT_MOVIES, .path = testing_path(dir, "m.csv"),
+                                   .catalog = testing_path(dir, "other.db"), .replace = true};
+    fixture_check(import_run(&other, NULL, &err), &err);
+    void *wanted = bytes_of("other.db", &len);
+    struct import_options o = {.kind = IMPORT_MOVIES, .path = testing_path(dir, "many.csv"),
+                               .catalog = testing_path(dir, "catalog.db"),
+                               .progress = replace_meanwhile, .payload = &calls};
+    assert_int_equal(import_run(&o, NULL, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "another import"));
+    expect_unchanged(wanted, len);
+    free(wanted);
+}
+
 /* Kills the importing process at growing moments; the old catalogue always opens and is sound. */
 static void a_killed_import_changes_nothing(void **state)
 {
@@ -656,6 +688,7 @@ int main(void)
         TEST(films_under_another_name_are_one_film),
         TEST(a_reissue_does_not_make_a_song_younger),
         TEST(an_import_can_be_stopped),
+        TEST(of_two_imports_at_once_none_is_lost),
         TEST(a_killed_import_changes_nothing),
         TEST(what_killed_imports_left_is_removed),
         TEST(a_full_disk_changes_nothing),
