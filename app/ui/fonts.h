@@ -18,8 +18,9 @@
 
 struct fonts;
 
-/* choice: a font file (with a '/', or ending .ttf, .otf, .ttc), a family name, or NULL for the list above. The
- * sentence of a failure names the file or the package that is missing. */
+/* choice: a font file (with a '/', or ending .ttf, .otf, .ttc), a family that is installed, or NULL
+ * for the list above. The sentence of a failure names the file, family or package that is
+ * missing. */
 int fonts_create(struct fonts **out, const char *choice, struct err *err);
 void fonts_destroy(struct fonts *f); /* NULL is allowed */
 

@@ -84,9 +84,11 @@ int path_commit(const char *aside, const char *path, struct err *err)
     return sync_folder_of(path, err);
 }
 
-static int write_new(const char *path, const void *data, size_t len, struct err *err)
+/* Writes `aside`; messages speak of `path`, the file that people know. */
+static int write_new(const char *aside, const char *path, const void *data, size_t len,
+                     struct err *err)
 {
-    FILE *f = fopen(path, "wb");
+    FILE *f = fopen(aside, "wb");
     if (f == NULL)
         return err_errno(err, path);
     bool whole = fwrite(data, 1, len, f) == len;
@@ -102,7 +104,7 @@ static int write_new(const char *path, const void *data, size_t len, struct err 
 int path_write_atomic(const char *path, const void *data, size_t len, struct err *err)
 {
     char *aside = path_aside(path);
-    int rc = write_new(aside, data, len, err);
+    int rc = write_new(aside, path, data, len, err);
     if (rc == ERR_OK)
         rc = path_commit(aside, path, err);
     else
