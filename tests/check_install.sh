@@ -12,7 +12,8 @@ fail() {
   bad=1
 }
 
-for f in bin/moodreel bin/moodreel-lab share/moodreel/models/xception38.onnx share/moodreel/starter.db \
+for f in bin/moodreel bin/moodreel-lab lib/systemd/user/moodreel-kiosk.service \
+         share/moodreel/models/xception38.onnx share/moodreel/starter.db \
          share/moodreel/policies/lift.conf share/applications/moodreel.desktop \
          share/icons/hicolor/scalable/apps/moodreel.svg; do
   [ -s "$prefix/$f" ] || fail "not installed: $f"
