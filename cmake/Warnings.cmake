@@ -11,7 +11,8 @@ function(target_strict target)
     $<$<COMPILE_LANGUAGE:CXX>:${MOODREEL_CXX_WARNINGS}>
     $<$<BOOL:${MOODREEL_WERROR}>:-Werror>)
   if(MOODREEL_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=${MOODREEL_SANITIZE} -fno-omit-frame-pointer -g)
+    target_compile_options(${target} PUBLIC -fsanitize=${MOODREEL_SANITIZE}
+                           -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     target_link_options(${target} PUBLIC -fsanitize=${MOODREEL_SANITIZE})
   endif()
 endfunction()

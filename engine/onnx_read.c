@@ -96,7 +96,8 @@ static void read_raw(const struct element *e, const uint8_t *raw, size_t n, void
     double d;
     uint16_t h;
     if (e->raw == nn_dtype_size(e->type)) {
-        memcpy(out, raw, n * e->raw);
+        if (n > 0) /* an empty tensor has no bytes to point to */
+            memcpy(out, raw, n * e->raw);
         return;
     }
     for (size_t i = 0; i < n; i++) {
