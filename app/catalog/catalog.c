@@ -220,6 +220,26 @@ int catalog_adopt(struct catalog **out, sqlite3 *db, const char *path, struct er
     return ERR_OK;
 }
 
+/* Up to this size a file is checked whole when it is opened, which takes some milliseconds; larger
+ * ones must open fast and are checked by `catalog check`. */
+enum { CHECKED_BYTES = 8 << 20 };
+
+/* `pragma`: quick_check for every page and key, integrity_check for the indices too. */
+static int check_pages(struct catalog *c, const char *pragma, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = db_prepare(c->db, pragma, &st, err);
+    if (rc == ERR_OK)
+        rc = db_step(st, err);
+    const char *fault = rc == 1 ? db_text(st, 0) : "";
+    const char *last_line = strrchr(fault, '\n');
+    if (rc == 1 && strcmp(fault, "ok") != 0)
+        rc = err_set(err, ERR_FORMAT, "%s: the catalogue is damaged (%s); import the lists again",
+                     c->path, last_line != NULL ? last_line + 1 : fault);
+    sqlite3_finalize(st);
+    return rc < 0 ? rc : ERR_OK;
+}
+
 static int open_file(struct catalog **out, const char *path, struct err *err)
 {
     struct stat st;
@@ -230,8 +250,18 @@ static int open_file(struct catalog **out, const char *path, struct err *err)
         return err_set(err, ERR_IO, "%s: not a catalogue file", path);
     if (st.st_size == 0)
         return err_set(err, ERR_FORMAT, "%s: the file is empty, not a catalogue", path);
+    struct catalog *c = NULL;
     int rc = db_open_immutable(&db, path, err);
-    return rc < 0 ? rc : catalog_adopt(out, db, path, err);
+    if (rc == ERR_OK)
+        rc = catalog_adopt(&c, db, path, err);
+    if (rc == ERR_OK && st.st_size <= CHECKED_BYTES)
+        rc = check_pages(c, "PRAGMA quick_check(1)", err);
+    if (rc < 0) {
+        catalog_close(c);
+        return rc;
+    }
+    *out = c;
+    return ERR_OK;
 }
 
 /* Without the built file (cross builds) the lists it is made of serve as well. */
@@ -530,19 +560,6 @@ static const struct {
      "SELECT count(*) FROM person_rank WHERE person NOT IN (SELECT id FROM person)"},
 };
 
-static int check_pages(struct catalog *c, struct err *err)
-{
-    sqlite3_stmt *st = NULL;
-    int rc = db_prepare(c->db, "PRAGMA integrity_check(1)", &st, err);
-    if (rc < 0)
-        return rc;
-    rc = db_step(st, err);
-    if (rc == 1 && strcmp(db_text(st, 0), "ok") != 0)
-        rc = err_set(err, ERR_FORMAT, "%s: damaged: %s", c->path, db_text(st, 0));
-    sqlite3_finalize(st);
-    return rc < 0 ? rc : ERR_OK;
-}
-
 static int check_shelf(struct catalog *c, enum title_kind kind, struct err *err)
 {
     for (int b = 0; b < c->shelf[kind].blocks; b++) {
@@ -561,7 +578,7 @@ static int check_shelf(struct catalog *c, enum title_kind kind, struct err *err)
 int catalog_check(struct catalog *c, struct err *err)
 {
     sqlite3_progress_handler(c->db, 0, NULL, NULL); /* a check may take longer than a query */
-    int rc = check_pages(c, err);
+    int rc = check_pages(c, "PRAGMA integrity_check(1)", err);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && rc == ERR_OK; i++) {
         int64_t offenders = 0;
         rc = db_value(c->db, rules[i].offenders, &offenders, err);

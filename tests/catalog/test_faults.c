@@ -417,6 +417,29 @@ static void damaged_catalogues_never_crash(void **state)
     free(bytes);
 }
 
+/* A page whose head is gone is found when the catalogue is opened, whichever page it is. */
+static void damaged_pages_are_found_at_opening(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    fixture_build(dir);
+    unsigned char *bytes = bytes_of("catalog.db", &len);
+    size_t page = (size_t)bytes[16] << 8 | bytes[17]; /* SQLite file format, section 1.3.2 */
+    const char *path = testing_path(dir, "damaged.db");
+    for (size_t at = page; at < len; at += page) {
+        unsigned char head[16];
+        struct catalog *c = NULL;
+        struct err err = {0};
+        memcpy(head, bytes + at, sizeof head);
+        memset(bytes + at, 0xff, sizeof head);
+        testing_write(path, bytes, len);
+        memcpy(bytes + at, head, sizeof head);
+        assert_true(catalog_open(&c, path, &err) < 0);
+        assert_non_null(strstr(err.text, "damaged.db"));
+    }
+    free(bytes);
+}
+
 /* An import onto a damaged catalogue is refused and leaves it, or makes a sound one. */
 static void imports_onto_damaged_catalogues_never_spread_the_damage(void **state)
 {
@@ -473,6 +496,7 @@ int main(void)
         TEST(allocations_that_fail_never_change_an_answer),
         TEST(faults_never_lose_an_opinion),
         TEST(damaged_catalogues_never_crash),
+        TEST(damaged_pages_are_found_at_opening),
         TEST(imports_onto_damaged_catalogues_never_spread_the_damage),
         TEST(damaged_user_files_never_crash),
     };
