@@ -35,7 +35,7 @@
     X(CONCAT, "Concat", 1, 64, 0, concat)                                                          \
     X(FLATTEN, "Flatten", 1, 1, 0, flatten)                                                        \
     X(RESHAPE, "Reshape", 2, 2, 0, reshape)                                                        \
-    /* The rest is for inference only; shape functions in shape_tensor.c. */                       \
+    /* The rest is for inference only; shape functions in shape_move.c and shape_value.c. */        \
     X(CONV_TRANSPOSE, "ConvTranspose", 2, 3, 0, conv_transpose)                                    \
     X(INSTANCE_NORM, "InstanceNormalization", 3, 3, 0, same)                                       \
     X(LAYER_NORM, "LayerNormalization", 2, 3, 0, layer_norm)                                       \
@@ -106,7 +106,7 @@ struct nn_op_info {
     nn_shape_fn *shape;
 };
 
-/* One shape function for each family, in shape.c and shape_tensor.c. */
+/* One shape function for each family, in shape*.c. */
 #define X(id, name, min, max, parameters, fn) nn_shape_fn nn__shape_##fn;
 NN_OPS(X)
 #undef X

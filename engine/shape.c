@@ -1,5 +1,5 @@
 /* The operator table and shape inference: one function per family of operators. */
-#include "internal.h"
+#include "shape.h"
 
 #include <limits.h>
 #include <math.h>
@@ -26,21 +26,31 @@ int nn__op_find(const char *name)
     return -1;
 }
 
-static const struct nn_shape *in_shape(const struct nn_graph *g, const struct nn_node *n, int i)
+/* What shape functions share: see shape.h. */
+
+const struct nn_shape *nn__in_shape(const struct nn_graph *g, const struct nn_node *n, int i)
 {
     return &nn__value(g, n->inputs[i])->shape;
 }
 
-static bool has_input(const struct nn_node *n, int i)
+bool nn__has_input(const struct nn_node *n, int i)
 {
     return i < n->input_count && n->inputs[i] != NN_NONE;
 }
 
-/* Sets one output; dimensions are checked here once for every operator. */
-static int set_output(struct nn_graph *g, const struct nn_node *n, int i, enum nn_dtype type,
-                      const struct nn_shape *s, struct err *err)
+int nn__want_axis(const struct nn_node *n, int64_t axis, int rank, struct err *err)
 {
-    if (nn__shape_elements(s, 1) < 0 || nn__shape_elements(s, 1) > INT_MAX)
+    if (axis < -rank || axis >= rank)
+        return nn__node_error(n, err, ERR_RANGE, "axis %lld is outside a tensor of rank %d",
+                              (long long)axis, rank);
+    return (int)(axis < 0 ? axis + rank : axis);
+}
+
+int nn__set_output(struct nn_graph *g, const struct nn_node *n, int i, enum nn_dtype type,
+                   const struct nn_shape *s, struct err *err)
+{
+    int64_t count = nn__shape_elements(s, 1);
+    if (count < 0 || count > INT_MAX)
         return nn__node_error(n, err, ERR_RANGE, "its output is too large");
     struct nn_tensor *out = nn__value(g, n->outputs[i]);
     out->dtype = type;
@@ -48,35 +58,69 @@ static int set_output(struct nn_graph *g, const struct nn_node *n, int i, enum n
     return 0;
 }
 
-static int set_like(struct nn_graph *g, const struct nn_node *n, const struct nn_shape *s,
-                    struct err *err)
+int nn__set_like(struct nn_graph *g, const struct nn_node *n, const struct nn_shape *s,
+                 struct err *err)
 {
-    return set_output(g, n, 0, nn__value(g, n->inputs[0])->dtype, s, err);
+    return nn__set_output(g, n, 0, nn__value(g, n->inputs[0])->dtype, s, err);
 }
 
-/* An axis of -rank..rank; a negative one counts from the end. */
-static int want_axis(const struct nn_node *n, int64_t axis, int rank, int *out, struct err *err)
+int nn__set_unknown(struct nn_graph *g, const struct nn_node *n)
 {
-    if (axis < -rank || axis > rank)
-        return nn__node_error(n, err, ERR_RANGE, "axis %lld is outside a tensor of rank %d",
-                              (long long)axis, rank);
-    *out = (int)(axis < 0 ? axis + rank : axis);
+    for (int i = 0; i < n->output_count; i++)
+        nn__value(g, n->outputs[i])->shape = (struct nn_shape){.rank = NN_UNKNOWN};
     return 0;
 }
+
+static bool open_shape(const struct nn_shape *s)
+{
+    return s->rank == NN_UNKNOWN || (s->rank > 0 && s->dims[0] == NN_ANY_BATCH);
+}
+
+bool nn__undecided(const struct nn_graph *g, const struct nn_node *n, int first_constant)
+{
+    if (g->bound)
+        return false;
+    for (int i = 0; i < n->input_count; i++) {
+        if (!nn__has_input(n, i))
+            continue;
+        if (open_shape(nn__in_shape(g, n, i)) ||
+            (i >= first_constant && !nn__is_constant(g, n->inputs[i])))
+            return true;
+    }
+    return false;
+}
+
+int nn__broadcast_into(const struct nn_node *n, struct nn_shape *out, const struct nn_shape *s,
+                       struct err *err)
+{
+    struct nn_shape a = *out;
+    out->rank = a.rank > s->rank ? a.rank : s->rank;
+    for (int i = 1; i <= out->rank; i++) {
+        int64_t da = i <= a.rank ? a.dims[a.rank - i] : 1;
+        int64_t db = i <= s->rank ? s->dims[s->rank - i] : 1;
+        if (da != db && da != 1 && db != 1)
+            return nn__node_error(n, err, ERR_FORMAT, "dimensions %lld and %lld do not broadcast",
+                                  (long long)da, (long long)db);
+        out->dims[out->rank - i] = da == 1 ? db : da;
+    }
+    return 0;
+}
+
+/* Elementwise */
 
 /* Elementwise operators: the first input's shape. Further outputs (Dropout's mask, the training
  * outputs of BatchNormalization) are given the same shape and may not be used. */
 int nn__shape_same(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    struct nn_shape s = *in_shape(g, n, 0);
+    struct nn_shape s = *nn__in_shape(g, n, 0);
     if (n->op == NN_OP_BATCHNORM) {
         for (int i = 1; i < 5; i++)
-            if (in_shape(g, n, i)->rank != 1 || s.rank < 2 ||
-                in_shape(g, n, i)->dims[0] != s.dims[1])
+            if (nn__in_shape(g, n, i)->rank != 1 || s.rank < 2 ||
+                nn__in_shape(g, n, i)->dims[0] != s.dims[1])
                 return nn__node_error(n, err, ERR_FORMAT, "input %d does not fit the channels", i);
     }
     for (int i = 0; i < n->output_count; i++)
-        if (set_output(g, n, i, nn__value(g, n->inputs[0])->dtype, &s, err) < 0)
+        if (nn__set_output(g, n, i, nn__value(g, n->inputs[0])->dtype, &s, err) < 0)
             return err ? err->code : ERR_RANGE;
     return 0;
 }
@@ -84,17 +128,9 @@ int nn__shape_same(struct nn_graph *g, const struct nn_node *n, struct err *err)
 /* numpy's rule: dimensions are matched from the last one, and 1 stretches. */
 int nn__shape_broadcast(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    struct nn_shape a = *in_shape(g, n, 0), b = *in_shape(g, n, 1), out;
-    out.rank = a.rank > b.rank ? a.rank : b.rank;
-    for (int i = 1; i <= out.rank; i++) {
-        int64_t da = i <= a.rank ? a.dims[a.rank - i] : 1;
-        int64_t db = i <= b.rank ? b.dims[b.rank - i] : 1;
-        if (da != db && da != 1 && db != 1)
-            return nn__node_error(n, err, ERR_FORMAT, "dimensions %lld and %lld do not broadcast",
-                                  (long long)da, (long long)db);
-        out.dims[out.rank - i] = da == 1 ? db : da;
-    }
-    return set_like(g, n, &out, err);
+    struct nn_shape out = *nn__in_shape(g, n, 0);
+    int code = nn__broadcast_into(n, &out, nn__in_shape(g, n, 1), err);
+    return code < 0 ? code : nn__set_like(g, n, &out, err);
 }
 
 /* Windows of convolutions and pools */
@@ -151,8 +187,8 @@ static int read_window(const struct nn_graph *g, const struct nn_node *n, struct
                        struct err *err)
 {
     *w = (struct nn_window){.stride = {1, 1}, .dilation = {1, 1}};
-    const struct nn_shape *x = in_shape(g, n, 0);
-    const struct nn_shape *k = n->input_count > 1 ? in_shape(g, n, 1) : NULL;
+    const struct nn_shape *x = nn__in_shape(g, n, 0);
+    const struct nn_shape *k = n->input_count > 1 ? nn__in_shape(g, n, 1) : NULL;
     bool row = x->rank == 3;
     for (int i = 0; i < 2; i++) {
         int axis = row ? 1 + i : 2 + i;
@@ -192,7 +228,7 @@ int nn__window(const struct nn_graph *g, const struct nn_node *n, struct nn_wind
 /* Weights of a convolution: 4-D, or 3-D for a row. */
 static int check_kernel(const struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    const struct nn_shape *x = in_shape(g, n, 0), *k = in_shape(g, n, 1);
+    const struct nn_shape *x = nn__in_shape(g, n, 0), *k = nn__in_shape(g, n, 1);
     if (x->rank != 4 && x->rank != 3)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "wants an image or a row, got rank %d",
                               x->rank);
@@ -207,7 +243,7 @@ static int check_kernel(const struct nn_graph *g, const struct nn_node *n, struc
 static int check_kernel_shape(const struct nn_graph *g, const struct nn_node *n,
                               const struct nn_window *w, struct err *err)
 {
-    const struct nn_shape *k = in_shape(g, n, 1);
+    const struct nn_shape *k = nn__in_shape(g, n, 1);
     if (w->kernel[1] != k->dims[k->rank - 1] || (k->rank == 4 && w->kernel[0] != k->dims[2]))
         return nn__node_error(n, err, ERR_FORMAT, "kernel_shape is not that of the weights");
     return 0;
@@ -216,7 +252,8 @@ static int check_kernel_shape(const struct nn_graph *g, const struct nn_node *n,
 static int check_bias(const struct nn_graph *g, const struct nn_node *n, int64_t channels,
                       struct err *err)
 {
-    if (has_input(n, 2) && (in_shape(g, n, 2)->rank != 1 || in_shape(g, n, 2)->dims[0] != channels))
+    if (nn__has_input(n, 2) &&
+        (nn__in_shape(g, n, 2)->rank != 1 || nn__in_shape(g, n, 2)->dims[0] != channels))
         return nn__node_error(n, err, ERR_FORMAT, "the bias does not fit the output channels");
     return 0;
 }
@@ -233,7 +270,7 @@ static struct nn_shape image_shape(const struct nn_shape *x, int64_t channels,
 int nn__shape_conv(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
     struct nn_window w;
-    const struct nn_shape *x = in_shape(g, n, 0), *k = in_shape(g, n, 1);
+    const struct nn_shape *x = nn__in_shape(g, n, 0), *k = nn__in_shape(g, n, 1);
     int code = check_kernel(g, n, err);
     if (code == 0)
         code = nn__window(g, n, &w, err);
@@ -247,7 +284,7 @@ int nn__shape_conv(struct nn_graph *g, const struct nn_node *n, struct err *err)
             (long long)k->dims[0], (long long)k->dims[1], (long long)x->dims[1], w.groups);
     code = check_bias(g, n, k->dims[0], err);
     struct nn_shape out = image_shape(x, k->dims[0], &w);
-    return code < 0 ? code : set_like(g, n, &out, err);
+    return code < 0 ? code : nn__set_like(g, n, &out, err);
 }
 
 /* ConvTranspose (ONNX operator documentation): the output side is
@@ -258,7 +295,7 @@ int nn__window_transposed(const struct nn_graph *g, const struct nn_node *n, str
                           struct err *err)
 {
     int extra[2] = {0, 0}, wanted[2] = {0, 0};
-    bool row = in_shape(g, n, 0)->rank == 3;
+    bool row = nn__in_shape(g, n, 0)->rank == 3;
     const char *auto_pad = nn__attr_string(n, "auto_pad", "NOTSET");
     int code = read_window(g, n, w, err);
     if (code < 0 || read_pair(n, "output_padding", 2, row, 0, extra, err) < 0 ||
@@ -288,7 +325,7 @@ int nn__window_transposed(const struct nn_graph *g, const struct nn_node *n, str
 int nn__shape_conv_transpose(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
     struct nn_window w;
-    const struct nn_shape *x = in_shape(g, n, 0), *k = in_shape(g, n, 1);
+    const struct nn_shape *x = nn__in_shape(g, n, 0), *k = nn__in_shape(g, n, 1);
     int code = check_kernel(g, n, err);
     if (code == 0)
         code = nn__window_transposed(g, n, &w, err);
@@ -301,13 +338,13 @@ int nn__shape_conv_transpose(struct nn_graph *g, const struct nn_node *n, struct
                               (long long)x->dims[1]);
     code = check_bias(g, n, k->dims[1] * w.groups, err);
     struct nn_shape out = image_shape(x, k->dims[1] * w.groups, &w);
-    return code < 0 ? code : set_like(g, n, &out, err);
+    return code < 0 ? code : nn__set_like(g, n, &out, err);
 }
 
 int nn__shape_pool(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
     struct nn_window w;
-    const struct nn_shape *x = in_shape(g, n, 0);
+    const struct nn_shape *x = nn__in_shape(g, n, 0);
     if (x->rank != 4 && x->rank != 3)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "wants an image or a row, got rank %d",
                               x->rank);
@@ -320,24 +357,24 @@ int nn__shape_pool(struct nn_graph *g, const struct nn_node *n, struct err *err)
         if (w.pad[i] >= w.kernel[i % 2] * w.dilation[i % 2] + w.stride[i % 2])
             return nn__node_error(n, err, ERR_RANGE, "a border is as wide as the window");
     struct nn_shape out = image_shape(x, x->dims[1], &w);
-    return set_like(g, n, &out, err);
+    return nn__set_like(g, n, &out, err);
 }
 
 int nn__shape_global_pool(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    struct nn_shape out = *in_shape(g, n, 0);
+    struct nn_shape out = *nn__in_shape(g, n, 0);
     if (out.rank < 3)
         return nn__node_error(n, err, ERR_FORMAT, "wants at least rank 3, got %d", out.rank);
     for (int i = 2; i < out.rank; i++)
         out.dims[i] = 1;
-    return set_like(g, n, &out, err);
+    return nn__set_like(g, n, &out, err);
 }
 
 /* Matrices */
 
 int nn__shape_gemm(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    const struct nn_shape *a = in_shape(g, n, 0), *b = in_shape(g, n, 1);
+    const struct nn_shape *a = nn__in_shape(g, n, 0), *b = nn__in_shape(g, n, 1);
     if (a->rank != 2 || b->rank != 2)
         return nn__node_error(n, err, ERR_FORMAT, "wants two matrices, got ranks %d and %d",
                               a->rank, b->rank);
@@ -346,14 +383,14 @@ int nn__shape_gemm(struct nn_graph *g, const struct nn_node *n, struct err *err)
         return nn__node_error(n, err, ERR_FORMAT, "inner sizes %lld and %lld differ",
                               (long long)a->dims[!ta], (long long)b->dims[tb]);
     struct nn_shape out = {2, {a->dims[ta], b->dims[!tb]}};
-    return set_like(g, n, &out, err);
+    return nn__set_like(g, n, &out, err);
 }
 
 /* Batches of matrices broadcast like elementwise operators; a vector is a row on the left and a
  * column on the right. */
 static int batched_matmul(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    struct nn_shape a = *in_shape(g, n, 0), b = *in_shape(g, n, 1), out = {0};
+    struct nn_shape a = *nn__in_shape(g, n, 0), b = *nn__in_shape(g, n, 1);
     if (a.rank < 2 || b.rank < 2)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "wants matrices, got ranks %d and %d",
                               a.rank, b.rank);
@@ -361,23 +398,20 @@ static int batched_matmul(struct nn_graph *g, const struct nn_node *n, struct er
     if (b.dims[b.rank - 2] != k)
         return nn__node_error(n, err, ERR_FORMAT, "inner sizes %lld and %lld differ", (long long)k,
                               (long long)b.dims[b.rank - 2]);
-    out.rank = a.rank > b.rank ? a.rank : b.rank;
-    for (int i = 3; i <= out.rank; i++) {
-        int64_t da = i <= a.rank ? a.dims[a.rank - i] : 1;
-        int64_t db = i <= b.rank ? b.dims[b.rank - i] : 1;
-        if (da != db && da != 1 && db != 1)
-            return nn__node_error(n, err, ERR_FORMAT, "dimensions %lld and %lld do not broadcast",
-                                  (long long)da, (long long)db);
-        out.dims[out.rank - i] = da == 1 ? db : da;
-    }
-    out.dims[out.rank - 2] = m;
-    out.dims[out.rank - 1] = b.dims[b.rank - 1];
-    return set_like(g, n, &out, err);
+    int64_t columns = b.dims[b.rank - 1];
+    a.rank -= 2;
+    b.rank -= 2;
+    int code = nn__broadcast_into(n, &a, &b, err);
+    if (code < 0)
+        return code;
+    a.dims[a.rank++] = m;
+    a.dims[a.rank++] = columns;
+    return nn__set_like(g, n, &a, err);
 }
 
 int nn__shape_matmul(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
-    const struct nn_shape *a = in_shape(g, n, 0), *b = in_shape(g, n, 1);
+    const struct nn_shape *a = nn__in_shape(g, n, 0), *b = nn__in_shape(g, n, 1);
     if (a->rank < 2 || b->rank != 2)
         return batched_matmul(g, n, err);
     if (a->dims[a->rank - 1] != b->dims[0])
@@ -385,110 +419,5 @@ int nn__shape_matmul(struct nn_graph *g, const struct nn_node *n, struct err *er
                               (long long)a->dims[a->rank - 1], (long long)b->dims[0]);
     struct nn_shape out = *a;
     out.dims[out.rank - 1] = b->dims[1];
-    return set_like(g, n, &out, err);
-}
-
-/* Moving elements */
-
-int nn__shape_concat(struct nn_graph *g, const struct nn_node *n, struct err *err)
-{
-    struct nn_shape out = *in_shape(g, n, 0);
-    int axis = 0;
-    if (want_axis(n, nn__attr_int(n, "axis", 1), out.rank, &axis, err) < 0)
-        return ERR_RANGE;
-    if (axis == out.rank || out.dims[axis] == NN_ANY_BATCH)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "cannot join along axis %d", axis);
-    for (int i = 1; i < n->input_count; i++) {
-        struct nn_shape s = *in_shape(g, n, i);
-        int64_t size = axis < s.rank ? s.dims[axis] : 0;
-        s.dims[axis] = out.dims[axis];
-        if (!nn__shape_equal(&s, &out) || size > INT_MAX)
-            return nn__node_error(n, err, ERR_FORMAT, "input %d does not fit the first", i);
-        out.dims[axis] += size;
-    }
-    return set_like(g, n, &out, err);
-}
-
-int nn__shape_flatten(struct nn_graph *g, const struct nn_node *n, struct err *err)
-{
-    const struct nn_shape *x = in_shape(g, n, 0);
-    int axis = 0;
-    if (want_axis(n, nn__attr_int(n, "axis", 1), x->rank, &axis, err) < 0)
-        return ERR_RANGE;
-    struct nn_shape out = {2, {1, 1}};
-    for (int i = 0; i < x->rank; i++) {
-        bool open = x->dims[i] == NN_ANY_BATCH;
-        if (open && axis != 1)
-            return nn__node_error(n, err, ERR_UNSUPPORTED, "axis %d would flatten the batch", axis);
-        out.dims[i >= axis] = open ? NN_ANY_BATCH : out.dims[i >= axis] * x->dims[i];
-    }
-    return set_like(g, n, &out, err);
-}
-
-/* Fills the dimension given as -1. A batch that stays in front stays open. */
-static int resolve_reshape(const struct nn_node *n, const struct nn_shape *x, struct nn_shape *out,
-                           struct err *err)
-{
-    bool open = x->rank > 0 && x->dims[0] == NN_ANY_BATCH;
-    int guess = -1;
-    int64_t known = 1, total = nn__shape_elements(x, 1);
-    for (int i = 0; i < out->rank; i++) {
-        if (out->dims[i] == -1 && guess >= 0)
-            return nn__node_error(n, err, ERR_FORMAT, "the shape has two open dimensions");
-        if (out->dims[i] == -1)
-            guess = i;
-        else
-            known *= out->dims[i];
-        if (known < 0 || known > INT_MAX)
-            return nn__node_error(n, err, ERR_RANGE, "the shape is too large");
-    }
-    if (guess >= 0 && (known == 0 || total % known))
-        return nn__node_error(n, err, ERR_FORMAT, "the shape does not fit its input");
-    if (guess >= 0)
-        out->dims[guess] = total / known;
-    else if (known != total)
-        return nn__node_error(n, err, ERR_FORMAT, "the shape does not fit its input");
-    if (open && (out->rank == 0 || out->dims[0] != 1))
-        out->rank = NN_UNKNOWN; /* it moves the batch */
-    else if (open)
-        out->dims[0] = NN_ANY_BATCH;
-    return 0;
-}
-
-int nn__shape_reshape(struct nn_graph *g, const struct nn_node *n, struct err *err)
-{
-    const struct nn_shape *x = in_shape(g, n, 0);
-    const struct nn_tensor *want = nn__value(g, n->inputs[1]);
-    if (!want->data && !g->bound)
-        return set_like(g, n, &(struct nn_shape){.rank = NN_UNKNOWN}, err);
-    if (!want->data || want->dtype != NN_I64 || want->shape.rank != 1 ||
-        want->shape.dims[0] > NN_MAX_RANK)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "the new shape must be a constant");
-    struct nn_shape out = {.rank = (int)want->shape.dims[0]};
-    bool zero_copies = !nn__attr_int(n, "allowzero", 0);
-    for (int i = 0; i < out.rank; i++) {
-        int64_t d = ((const int64_t *)want->data)[i];
-        if (d == 0 && zero_copies && i >= x->rank)
-            return nn__node_error(n, err, ERR_FORMAT, "dimension %d has nothing to copy", i);
-        out.dims[i] = d == 0 && zero_copies ? x->dims[i] : d;
-        if (i == 0 && out.dims[0] == NN_ANY_BATCH && d == 0)
-            out.dims[0] = 1; /* the open batch counts as one image here */
-        if (out.dims[i] < -1 || out.dims[i] > INT_MAX)
-            return nn__node_error(n, err, ERR_RANGE, "dimension %d is %lld", i, (long long)d);
-    }
-    int code = resolve_reshape(n, x, &out, err);
-    return code < 0 ? code : set_like(g, n, &out, err);
-}
-
-static float scalar_input(const struct nn_graph *g, const struct nn_node *n, int i, float absent)
-{
-    bool given = has_input(n, i) && nn__is_constant(g, n->inputs[i]) &&
-                 nn__shape_elements(in_shape(g, n, i), 1) == 1;
-    return given ? (float)nn__element(nn__value(g, n->inputs[i]), 0) : absent;
-}
-
-void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi)
-{
-    *lo = scalar_input(g, n, 1, nn__attr_float(n, "min", -INFINITY));
-    *hi = scalar_input(g, n, 2, nn__attr_float(n, "max", INFINITY));
+    return nn__set_like(g, n, &out, err);
 }
