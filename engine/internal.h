@@ -35,7 +35,7 @@
     X(CONCAT, "Concat", 1, 64, 0, concat)                                                          \
     X(FLATTEN, "Flatten", 1, 1, 0, flatten)                                                        \
     X(RESHAPE, "Reshape", 2, 2, 0, reshape)                                                        \
-    /* The rest is for inference only; shape functions in shape_move.c and shape_value.c. */        \
+    /* The rest is for inference only; shape functions in shape_move.c and shape_value.c. */       \
     X(CONV_TRANSPOSE, "ConvTranspose", 2, 3, 0, conv_transpose)                                    \
     X(INSTANCE_NORM, "InstanceNormalization", 3, 3, 0, same)                                       \
     X(LAYER_NORM, "LayerNormalization", 2, 3, 0, layer_norm)                                       \
@@ -149,7 +149,7 @@ struct nn_tensor {
     void *data;   /* 64-byte aligned; owned by the graph; NULL: an input or computed */
     int producer; /* index of the node that computes it; -1: input or constant */
     bool trainable;
-    bool borrowed;   /* data belongs to another graph */
+    bool borrowed; /* data belongs to another graph */
 };
 
 struct nn_meta {
@@ -168,7 +168,7 @@ struct nn_graph {
     size_t input_count, input_cap, output_count, output_cap;
     struct nn_meta *meta;
     size_t meta_count, meta_cap;
-    int32_t *names;   /* hash table of value indices by name, -1: free; a power of two */
+    int32_t *names; /* hash table of value indices by name, -1: free; a power of two */
     size_t names_cap;
     int opset;        /* whose meaning the nodes have; 13 for built ones */
     bool bound;       /* the batch is a number: every shape must be known */
@@ -228,8 +228,8 @@ void nn__set_element(struct nn_tensor *t, int64_t index, double value); /* satur
 int nn__node_numbers(const struct nn_graph *g, const struct nn_node *n, const char *attr, int i,
                      int64_t *out, int most, struct err *err);
 /* The axes of a reduction, Squeeze or Unsqueeze as one flag each; all false when none is given. */
-int nn__axes(const struct nn_graph *g, const struct nn_node *n, int rank,
-             bool marked[NN_MAX_RANK], struct err *err);
+int nn__axes(const struct nn_graph *g, const struct nn_node *n, int rank, bool marked[NN_MAX_RANK],
+             struct err *err);
 
 /* One axis of Slice: element i of the result is element start + i * step of the input. */
 struct nn_slice {

@@ -16,7 +16,7 @@ bool nn__has_input(const struct nn_node *n, int i);
 /* An axis of -rank..rank-1 counted from the front, or an error. */
 int nn__want_axis(const struct nn_node *n, int64_t axis, int rank, struct err *err);
 
-/* numpy's rule: dimensions are matched from the last one, and 1 stretches. `out` grows to hold s. */
+/* numpy's rule: dimensions are matched from the last one, and 1 stretches. out grows to hold s. */
 int nn__broadcast_into(const struct nn_node *n, struct nn_shape *out, const struct nn_shape *s,
                        struct err *err);
 
