@@ -1,14 +1,12 @@
-/* moodreel: the list of commands. */
+/* moodreel and moodreel-live: the list of commands. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "app.h"
-#include "base/log.h"
-#include "base/thread.h"
 #include "cli/catalog.h"
 #include "cli/commands.h"
 #include "options.h"
+#include "settings.h"
 
 static const char *const live_notes[] = {
     "Keys: SPACE freezes the picture and shows films, SPACE or Esc goes back; arrows, PgUp and "
@@ -18,10 +16,8 @@ static const char *const live_notes[] = {
     NULL,
 };
 
-static int run_live(int argc, char **argv, struct err *err);
-
 static const struct command commands[] = {
-    {"live", NULL, "Open the window: the camera, faces, films", run_live, SETTINGS_LIVE,
+    {"live", NULL, "Open the window: the camera, faces, films", cli_live, SETTINGS_LIVE,
      live_notes},
     {"photo", "IMAGE...", "Read the faces of picture files and recommend films for each", cli_photo,
      SETTINGS_PHOTO, NULL},
@@ -41,33 +37,9 @@ const struct command *app_command(const char *name)
     return NULL;
 }
 
-static int64_t start_us;
-
-static int run_live(int argc, char **argv, struct err *err)
-{
-    struct app_options o;
-    struct options *options;
-    int words;
-    int status = options_begin(&options, &app_option_set, &commands[0], &o, argc, argv, err);
-    if (status != OPTIONS_GO)
-        return status;
-    const char *extra = options_words(options, &words)[0];
-    if (words > 0) {
-        err_set(err, ERR_RANGE, "'%s': live takes no such word (a source is named by --source)",
-                extra);
-        status = STATUS_USAGE;
-    } else {
-        log_set_level((enum log_level)o.log);
-        status = app_run(&o, start_us, err);
-    }
-    options_free(options);
-    return status;
-}
-
 int main(int argc, char **argv)
 {
     struct err err = {0};
-    start_us = clock_now_us();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: a sentence, not a death */
     int status =
         commands_run(&app_option_set, "films and songs for the mood a face shows", MOODREEL_VERSION,

@@ -12,7 +12,7 @@ fail() {
   bad=1
 }
 
-for f in bin/moodreel bin/moodreel-lab lib/systemd/user/moodreel-kiosk.service \
+for f in bin/moodreel bin/moodreel-lab libexec/moodreel-live lib/systemd/user/moodreel-kiosk.service \
          share/moodreel/models/xception38.onnx share/moodreel/starter.db \
          share/moodreel/policies/lift.conf share/applications/moodreel.desktop \
          share/icons/hicolor/scalable/apps/moodreel.svg; do
@@ -28,6 +28,7 @@ for what in model catalogue; do
   echo "$report" | grep -q "ok  *$what  *$prefix/share/moodreel/" || fail "not from the prefix: $what: $report"
 done
 "$prefix/bin/moodreel" recommend --emotion sad --top 3 --json | grep -q '"title"' || fail "recommend gives no title"
+ldd "$prefix/bin/moodreel" | grep -E 'opencv|SDL' && fail "moodreel loads what only moodreel-live needs"
 "$prefix/bin/moodreel" --source demo --exit-after 1 || fail "live: status $?"
 "$prefix/bin/moodreel-lab" --help >/dev/null || fail "moodreel-lab does not start"
 exit $bad

@@ -1,10 +1,12 @@
-/* The commands of moodreel that open no window, besides those of cli/catalog.h. Each is a
- * command_fn (options.h). */
+/* The commands of moodreel besides those of cli/catalog.h. Each is a command_fn (options.h).
+ * In the program moodreel-live they are live.c, cli/photo.c and cli/doctor.c; in moodreel, which
+ * has neither OpenCV nor SDL, cli/hand_over.c makes the process become moodreel-live. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
 #include "options.h"
 
+int cli_live(int argc, char **argv, struct err *err);
 int cli_photo(int argc, char **argv, struct err *err);
 int cli_doctor(int argc, char **argv, struct err *err);
 

@@ -123,6 +123,7 @@ int ui_sdl_create(struct ui_sdl **out, const struct ui_sdl_params *p, struct err
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1"); /* the program has its own */
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "0");
     SDL_SetHint(SDL_HINT_APP_NAME, p->title);
+    setenv("SDL_VIDEO_X11_WMCLASS", p->title, 0); /* else the name of the program's file */
     if (SDL_Init(SDL_INIT_VIDEO) < 0)
         return err_set(err, ERR_IO, "no screen to draw on: %s", SDL_GetError());
     struct ui_sdl *s = mem_new(1, sizeof *s);

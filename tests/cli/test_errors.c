@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/path.h"
 #include "support/program.h"
@@ -126,6 +127,36 @@ static void test_help_and_version(void **state)
     }
 }
 
+/* A copy of moodreel alone, without moodreel-live at any of the places where it may lie. */
+static const char *lonely_program(void)
+{
+    void *bytes;
+    size_t len;
+    struct err err = {0};
+    const char *path = testing_path(dir, "lonely");
+    assert_int_equal(path_read(MOODREEL_PROGRAM, &bytes, &len, 1 << 30, &err), ERR_OK);
+    testing_write(path, bytes, len);
+    assert_int_equal(chmod(path, 0700), 0);
+    free(bytes);
+    return path;
+}
+
+static void test_without_the_live_part(void **state)
+{
+    (void)state;
+    char *text;
+    const char *program = lonely_program();
+    const char *live[] = {program, "--source", "demo", NULL};
+    const char *recommend[] = {program, "recommend", "--emotion", "sad", NULL};
+    assert_int_equal(program_end(program_start(NULL, live), &text), 1);
+    assert_non_null(strstr(text, "moodreel-live: No such file or directory"));
+    assert_non_null(strstr(text, "install moodreel again"));
+    free(text);
+    assert_int_equal(program_end(program_start(NULL, recommend), &text), 0);
+    assert_string_equal(text, "");
+    free(text);
+}
+
 static int set_up(void **state)
 {
     unsigned char junk[4096];
@@ -154,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_bad_input_is_one_sentence),
         cmocka_unit_test(test_bad_files_are_left_alone),
         cmocka_unit_test(test_help_and_version),
+        cmocka_unit_test(test_without_the_live_part),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
