@@ -9,25 +9,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "base/thread.h"
-#include "lab/lab.h"
+#include "lab/bench.h"
 #include "lab/peer.h"
 #include "nn/onnx.h"
 #include "nn/run.h"
 #include "nn/zoo.h"
 
 enum { WARM_RUNS = 10, BURST = 5 };
-
-struct timing {
-    double median_ms, min_ms;
-};
 
 struct measurement {
     const char *model, *type; /* type: fp32, or int8 when a step computes in 8 bits */
@@ -44,7 +38,7 @@ struct bench {
     int ratios;
 };
 
-static double now_ms(void)
+double bench_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -57,7 +51,7 @@ static int ascending(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-static struct timing summary(double *ms, int n)
+struct timing bench_summary(double *ms, int n)
 {
     qsort(ms, (size_t)n, sizeof *ms, ascending);
     return (struct timing){ms[n / 2], ms[0]};
@@ -106,18 +100,18 @@ static int run_both(struct nn_run *r, struct peer *p, int runs, struct measureme
     }
     for (; n < runs && rc == 0; n += BURST) {
         for (int k = 0; k < BURST; k++) {
-            double start = now_ms();
+            double start = bench_now_ms();
             nn_run_forward(r);
-            ours[n + k] = now_ms() - start;
+            ours[n + k] = bench_now_ms() - start;
         }
         for (int k = 0; k < BURST && p != NULL && rc == 0; k++) {
-            double start = now_ms();
+            double start = bench_now_ms();
             rc = peer_run(p, err);
-            theirs[n + k] = now_ms() - start;
+            theirs[n + k] = bench_now_ms() - start;
         }
     }
-    m->ours = summary(ours, n);
-    m->peer = p != NULL ? summary(theirs, n) : (struct timing){0};
+    m->ours = bench_summary(ours, n);
+    m->peer = p != NULL ? bench_summary(theirs, n) : (struct timing){0};
     m->difference = p != NULL && rc == 0 ? difference(r, p) : 0;
     free(ours);
     free(theirs);
@@ -238,7 +232,9 @@ static int bench_file(struct bench *b, const struct options *o, const char *path
     int rc = nn_onnx_load(&g, path, err);
     if (rc < 0)
         return rc;
-    for (int i = 0; i < (one_batch ? 1 : 2) && rc == 0; i++)
+    if (b->v->train)
+        rc = bench_training(g, name, b->v, o, b->rows, err);
+    for (int i = 0; i < (one_batch ? 1 : 2) && rc == 0 && !b->v->train; i++)
         for (int k = 0; k < (one_thread || cpu_count() == 1 ? 1 : 2) && rc == 0; k++) {
             struct measurement m = {.model = name, .batch = one_batch ? b->v->batch : batches[i],
                                     .threads = one_thread ? b->v->threads : threads[k]};
@@ -305,7 +301,7 @@ int lab_bench(int argc, char **argv, struct err *err)
     char *const *word = options_words(o, &words);
     struct bench b = {.v = &v, .rows = v.json ? json_array() : NULL};
     if (!v.json)
-        print_header(&b);
+        v.train ? bench_training_header() : print_header(&b);
     for (int i = 0; i < words && rc == 0; i++)
         rc = bench_file(&b, o, word[i], file_name(word[i]), err);
     if (words == 0)

@@ -49,7 +49,7 @@ struct lab_values {
     double flip, shift, rotate, zoom, shear, brightness, contrast, gamma, erase, erase_area;
     double mixup, mixup_share;
     /* reports */
-    bool json, profile;
+    bool json, profile, train;
     int samples, folds, runs, pictures;
     const char *against;
 };

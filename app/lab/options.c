@@ -139,7 +139,10 @@ static const struct option_spec specs[] = {
             "Write a sheet of so many faces with their labels (data: a class)."),
     {.group = report, .name = "profile", .type = OPTION_FLAG, .offset = AT(profile), .once = true,
      .commands = MODELS, .help = "models show: run the model and print the time of each step."},
-    INTEGER(report, "runs", runs, 1, 1000000, "200", BENCH, "Timed runs of each measurement."),
+    INTEGER(report, "runs", runs, 1, 1000000, "200", BENCH,
+            "Timed runs of each measurement; training steps: 20 when not given."),
+    {.group = report, .name = "train", .type = OPTION_FLAG, .offset = AT(train), .once = true,
+     .commands = BENCH, .help = "Time training steps (batch 64, Adam) in place of inference."},
     STRING(report, "against", against, "ENGINE", BENCH,
            "Time this engine in turn with ours: onnx-runtime (its library is found by the loader "
            "or named by ONNXRUNTIME_LIBRARY)."),
