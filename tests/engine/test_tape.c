@@ -96,7 +96,7 @@ static void test_learns_eight_images(void **state)
     }
     assert_true(loss < 0.05f);
     /* running statistics have followed: without batch statistics it still knows them */
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 80; i++)
         nn_tape_forward(t, 8, NN_TRAIN, 0);
     nn_tape_forward(t, 8, NN_EVAL, 0);
     assert_true(nn_tape_loss(t, s.of) < 0.1f);
