@@ -101,7 +101,8 @@ static void mix(float *a, float *b, size_t n, float keep)
     }
 }
 
-/* Picture i is mixed with picture n - 1 - i: the order is random already. */
+/* Picture i is mixed with picture n - 1 - i: the order is random already. All ranks draw for the
+ * whole batch and mix the pairs that they have. */
 static void mix_batch(struct nn_loader *l, struct nn_batch *b, int index)
 {
     const struct nn_loader_config *c = &l->config;
@@ -109,8 +110,12 @@ static void mix_batch(struct nn_loader *l, struct nn_batch *b, int index)
     if (c->mixup <= 0 || rng_uniform(&rng) >= c->mixup_share)
         return;
     size_t classes = (size_t)c->view->data->classes, shares = (size_t)c->view->data->shares;
-    for (size_t i = 0, j = (size_t)b->count - 1; i < j; i++, j--) {
+    size_t pairs = (size_t)b->count / 2, first = pairs * (size_t)nn_ranks_index(c->ranks);
+    for (size_t pair = 0; pair < first + pairs; pair++) {
         float keep = draw_mix(&rng, c->mixup);
+        if (pair < first)
+            continue;
+        size_t i = pair - first, j = (size_t)b->count - 1 - i;
         mix(b->x + i * c->input_size, b->x + j * c->input_size, c->input_size, keep);
         mix(b->label + i * classes, b->label + j * classes, classes, keep);
         if (b->share != NULL)
@@ -135,8 +140,9 @@ static void *run(void *arg)
     int batches = nn_loader_batches(&l->config);
     for (int i = 0; i < batches && wait_for_room(l); i++) {
         struct nn_batch *b = &l->slot[i % SLOTS];
+        const int *rows = l->order + i * l->config.batch;
         for (int j = 0; j < b->count; j++)
-            make_picture(l, b, j, l->order[i * b->count + j]);
+            make_picture(l, b, j, rows[nn_ranks_place(l->config.ranks, j, b->count)]);
         mix_batch(l, b, i);
         pthread_mutex_lock(&l->lock);
         l->made++;
@@ -149,8 +155,8 @@ static void *run(void *arg)
 static int create_batch(struct nn_batch *b, const struct nn_loader_config *c, struct err *err)
 {
     const struct nn_dataset *d = c->view->data;
-    size_t n = (size_t)c->batch;
-    b->count = c->batch;
+    b->count = c->batch / nn_ranks_count(c->ranks);
+    size_t n = (size_t)b->count;
     b->x = mem_try_aligned(n * c->input_size, sizeof *b->x);
     b->label = mem_new(n * (size_t)d->classes, sizeof *b->label);
     b->share = d->shares > 0 ? mem_new(n * (size_t)d->shares, sizeof *b->share) : NULL;

@@ -186,6 +186,7 @@ void nn_tape_backward(struct nn_tape *t)
         if (t->ops[i].y->has_grad)
             t->ops[i].kind->backward(t, &t->ops[i]);
     tape__each(t, NULL, t->op_count, collect);
+    nn_ranks_sum_floats(t->ranks, t->gradients, t->trainable);
 }
 
 /* Weights */
@@ -273,6 +274,11 @@ const struct nn_tape_span *nn_tape_spans(const struct nn_tape *t, int *count)
 {
     *count = t->span_count;
     return t->spans;
+}
+
+void nn_tape_join(struct nn_tape *t, struct nn_ranks *ranks)
+{
+    t->ranks = ranks;
 }
 
 struct pool *nn_tape_pool(const struct nn_tape *t)

@@ -13,6 +13,7 @@
 #include "base/pool.h"
 #include "internal.h"
 #include "kernels/kernels.h"
+#include "nn/ranks.h"
 #include "nn/tape.h"
 
 enum { TAPE_SLOTS = 8 }; /* image ranges whose weight gradients are summed apart */
@@ -91,6 +92,7 @@ struct tape_want { /* memory asked for during setup */
 struct nn_tape {
     struct nn_graph *graph;
     struct pool *pool;
+    struct nn_ranks *ranks; /* that share the batch; NULL: alone */
     const struct nn_kernels *k;
     struct arena *arena;
     int batch, count; /* planned; of the running step */

@@ -93,6 +93,7 @@ static double output_loss(struct nn_tape *t, struct tape_output *o, const struct
     memset(o->gradient, 0, sizeof *o->gradient * (size_t)t->count * (size_t)classes);
     for (int i = 0; i < t->count && g->weight != 0; i++)
         weights += image_weight(g, classes, i);
+    nn_ranks_sum(t->ranks, &weights, 1);
     for (int i = 0; i < t->count && weights > 0; i++) {
         size_t at = (size_t)i * (size_t)classes;
         if (image_weight(g, classes, i) > 0)
@@ -106,5 +107,6 @@ float nn_tape_loss(struct nn_tape *t, const struct nn_target *targets)
     double loss = 0;
     for (size_t i = 0; i < t->graph->output_count; i++)
         loss += output_loss(t, &t->outputs[i], &targets[i]);
+    nn_ranks_sum(t->ranks, &loss, 1);
     return (float)loss;
 }

@@ -381,7 +381,7 @@ static void mask_row(struct rng *rng, float keep, const float *x, bool add, floa
 static void seed_mask(const struct nn_tape *t, const struct tape_op *op, int image, struct rng *rng)
 {
     rng_seed(rng, t->graph->seed ^ t->step * 0x9e3779b97f4a7c15u,
-             (uint64_t)op->index << 32 | (uint64_t)image);
+             (uint64_t)op->index << 32 | (uint64_t)nn_ranks_place(t->ranks, image, t->count));
 }
 
 static void dropout_image(struct nn_tape *t, struct tape_op *op, int image)

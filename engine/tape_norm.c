@@ -7,7 +7,8 @@
  *     dx = scale (d - dbeta / M - xhat dgamma / M) = d A + x B + C
  * so forward and backward are one affine pass each after one pass of sums; all four are done by the
  * operators around it, image by image (tape_norm.h), where those can. Sums are kept by image and
- * added in order. A frozen layer uses its running statistics and has dx = d scale. */
+ * added in order, then over the ranks that share the batch. A frozen layer uses its running
+ * statistics and has dx = d scale. */
 #include "tape_norm.h"
 
 #include <math.h>
@@ -19,6 +20,7 @@ struct norm {
     float *sums; /* doubles [batch][blocks][2][16]: forward x, x x; backward d, d x */
     bool frozen;
     float epsilon, keep; /* of the running statistics: running = keep running + (1 - keep) batch */
+    double *totals;      /* [channels][2]: the sums of all images */
     double *mean, *inverse;    /* [16 x blocks]; inverse = 1 / sqrt(var + eps) */
     float *scale, *shift;      /* [16 x blocks] */
     float *dx_d, *dx_x, *dx_1; /* A, B, C */
@@ -41,6 +43,7 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
     m->keep = nn__attr_float(op->node, "momentum", 0.9f);
     size_t lanes = (size_t)x->blocks * 16;
     tape__want(t, &m->sums, 2 * 2 * lanes * (size_t)t->batch);
+    m->totals = arena_alloc(t->arena, 2 * sizeof *m->totals * lanes);
     m->mean = arena_alloc(t->arena, sizeof *m->mean * lanes);
     m->inverse = arena_alloc(t->arena, sizeof *m->inverse * lanes);
     float **arrays[] = {&m->scale, &m->shift, &m->dx_d, &m->dx_x, &m->dx_1, &m->dgamma, &m->dbeta};
@@ -76,15 +79,29 @@ static void image_sums(struct nn_tape *t, struct tape_op *op, int image)
     tape__norm_sums(t, op, image, 0, op->y->blocks);
 }
 
-/* Adds the sums of all images of one lane in order. */
-static void total(const struct nn_tape *t, const struct tape_op *op, int channel, double out[2])
+/* Adds the sums of all images of each channel in order. */
+static void add_images(const struct nn_tape *t, const struct tape_op *op)
 {
-    out[0] = out[1] = 0;
-    for (int i = 0; i < t->count; i++) {
-        const double *s = sums_at(op, i, channel / 16) + channel % 16;
-        out[0] += s[0];
-        out[1] += s[16];
-    }
+    const struct norm *m = op->own;
+    memset(m->totals, 0, 2 * sizeof *m->totals * (size_t)op->y->channels);
+    for (int c = 0; c < op->y->channels; c++)
+        for (int i = 0; i < t->count; i++) {
+            const double *s = sums_at(op, i, c / 16) + c % 16;
+            m->totals[2 * c] += s[0];
+            m->totals[2 * c + 1] += s[16];
+        }
+}
+
+static void add_ranks(struct nn_tape *t, const struct tape_op *op)
+{
+    const struct norm *m = op->own;
+    nn_ranks_sum(t->ranks, m->totals, 2 * (size_t)op->y->channels);
+}
+
+/* Values of a channel in the whole batch. */
+static double values(const struct nn_tape *t, const struct tape_op *op)
+{
+    return (double)t->count * nn_ranks_count(t->ranks) * op->y->h * op->y->w;
 }
 
 static void set_affine(struct nn_tape *t, struct tape_op *op, int channel, double mean, double var)
@@ -103,10 +120,11 @@ static void batch_statistics(struct nn_tape *t, struct tape_op *op)
     const struct norm *m = op->own;
     float *running_mean = t->weights + t->params[op->node->inputs[3]].offset;
     float *running_var = t->weights + t->params[op->node->inputs[4]].offset;
-    double n = (double)t->count * op->y->h * op->y->w;
+    double n = values(t, op);
+    add_images(t, op);
+    add_ranks(t, op);
     for (int c = 0; c < op->y->channels; c++) {
-        double s[2];
-        total(t, op, c, s);
+        const double *s = m->totals + 2 * c;
         double mean = s[0] / n, var = s[1] / n - mean * mean;
         var = var > 0 ? var : 0;
         set_affine(t, op, c, mean, var);
@@ -184,20 +202,30 @@ void tape__norm_gradient_sums(struct nn_tape *t, struct tape_op *norm, int image
     }
 }
 
+static double gamma_gradient(const struct norm *m, int c)
+{
+    return (m->totals[2 * c + 1] - m->mean[c] * m->totals[2 * c]) * m->inverse[c];
+}
+
+/* dgamma and dbeta are this rank's part, as all gradients are before they are summed; dx follows
+ * from those of the whole batch. */
 static void set_gradients(struct nn_tape *t, struct tape_op *op)
 {
     struct norm *m = op->own;
-    double n = (double)t->count * op->y->h * op->y->w;
+    double n = values(t, op);
+    add_images(t, op);
     for (int c = 0; c < op->y->channels; c++) {
-        double s[2], scale = m->scale[c];
-        total(t, op, c, s);
-        double dgamma = (s[1] - m->mean[c] * s[0]) * m->inverse[c];
-        m->dgamma[c] = (float)dgamma;
-        m->dbeta[c] = (float)s[0];
-        double slope = m->frozen ? 0 : -scale * dgamma * m->inverse[c] / n;
+        m->dgamma[c] = (float)gamma_gradient(m, c);
+        m->dbeta[c] = (float)m->totals[2 * c];
+    }
+    if (!m->frozen)
+        add_ranks(t, op);
+    for (int c = 0; c < op->y->channels; c++) {
+        double scale = m->scale[c], sum = m->totals[2 * c];
+        double slope = m->frozen ? 0 : -scale * gamma_gradient(m, c) * m->inverse[c] / n;
         m->dx_d[c] = (float)scale;
         m->dx_x[c] = (float)slope;
-        m->dx_1[c] = m->frozen ? 0 : (float)(-scale * s[0] / n - slope * m->mean[c]);
+        m->dx_1[c] = m->frozen ? 0 : (float)(-scale * sum / n - slope * m->mean[c]);
     }
 }
 

@@ -77,13 +77,60 @@ static void set_class_weights(struct nn_trainer *t)
     }
 }
 
+/* FNV-1a over everything that a resumed training must share with the saved one. */
+static uint64_t hash(uint64_t h, const void *data, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
+    return h;
+}
+
+static uint64_t network_signature(const struct nn_trainer *t)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    int n;
+    const struct nn_tape_span *spans = nn_tape_spans(t->tape, &n);
+    for (int i = 0; i < n; i++) {
+        h = hash(h, spans[i].name, strlen(spans[i].name));
+        h = hash(h, &spans[i].count, sizeof spans[i].count);
+        h = hash(h, &spans[i].trainable, sizeof spans[i].trainable);
+    }
+    return h;
+}
+
+/* Ranks that learn together must have the same network, weights, pictures and plan. */
+static int check_ranks(struct nn_trainer *t, struct err *err)
+{
+    const struct nn_train_config *c = &t->config;
+    uint64_t plan[] = {c->seed, (uint64_t)c->epochs, (uint64_t)c->batch, (uint64_t)t->epochs};
+    uint64_t h = hash(network_signature(t), plan, sizeof plan);
+    h = hash(h, nn_tape_weights(t->tape), nn_tape_total(t->tape) * sizeof(float));
+    h = hash(h, t->train->row, (size_t)t->train->count * sizeof *t->train->row);
+    if (nn_ranks_agree(c->ranks, h))
+        return 0;
+    return err_set(err, ERR_RANGE,
+                   "the %d ranks were not given the same network, pictures and settings: compare "
+                   "the files on their machines",
+                   nn_ranks_count(c->ranks));
+}
+
+static int check_share(const struct nn_train_config *c, struct err *err)
+{
+    int ranks = nn_ranks_count(c->ranks);
+    if (ranks > 1 && c->batch % (2 * ranks))
+        return err_set(err, ERR_RANGE,
+                       "a batch of %d does not spread over %d ranks: choose a multiple of %d",
+                       c->batch, ranks, 2 * ranks);
+    return 0;
+}
+
 int nn_trainer_create(struct nn_trainer **out, struct nn_graph *g, const struct nn_train_config *c,
                       const struct nn_view *train, const struct nn_view *val, struct pool *pool,
                       struct err *err)
 {
     assert(c->batch > 0 && c->epochs > 0 && c->normalise != NULL);
     int rc = check_graph(g, train->data, err);
-    if (rc < 0 || (rc = check_view(train, c->batch, err)) < 0)
+    if (rc < 0 || (rc = check_view(train, c->batch, err)) < 0 || (rc = check_share(c, err)) < 0)
         return rc;
     struct nn_trainer *t = mem_new(1, sizeof *t);
     const struct nn_shape *in = nn_graph_shape(g, nn_graph_input(g, 0));
@@ -96,16 +143,21 @@ int nn_trainer_create(struct nn_trainer **out, struct nn_graph *g, const struct 
     t->outputs = nn_graph_output_count(g);
     t->plateau.scale = 1;
     set_class_weights(t);
-    if ((rc = nn_tape_create(&t->tape, g, c->batch, pool, err)) < 0) {
+    rc = nn_tape_create(&t->tape, g, c->batch / nn_ranks_count(c->ranks), pool, err);
+    if (rc < 0) {
         nn_trainer_destroy(t);
         return rc;
     }
+    nn_tape_join(t->tape, c->ranks);
     t->optim = nn_optim_create(t->tape, &c->optim);
     t->saved = mem_new(nn_tape_total(t->tape), sizeof *t->saved);
     t->val_logits =
         mem_new((size_t)val->count + 1, (size_t)val->data->classes * sizeof *t->val_logits);
-    *out = t;
-    return 0;
+    if ((rc = check_ranks(t, err)) < 0)
+        nn_trainer_destroy(t);
+    else
+        *out = t;
+    return rc;
 }
 
 void nn_trainer_destroy(struct nn_trainer *t)
@@ -136,20 +188,24 @@ static void show(struct nn_trainer *t, int first, int count, uint8_t *picture)
     }
 }
 
-/* Label logits of the whole validation view, single crop. */
+/* Label logits of the whole validation view, single crop; the ranks take batches in turn. */
 static void predict(struct nn_trainer *t)
 {
     const struct nn_view *v = t->val;
     int batch = nn_tape_batch(t->tape);
     size_t classes = (size_t)v->data->classes;
     uint8_t *picture = mem_new((size_t)v->data->channels * (size_t)t->height, (size_t)t->width);
+    memset(t->val_logits, 0, (size_t)v->count * classes * sizeof *t->val_logits);
     for (int at = 0; at < v->count; at += batch) {
+        if (at / batch % nn_ranks_count(t->config.ranks) != nn_ranks_index(t->config.ranks))
+            continue;
         int n = v->count - at < batch ? v->count - at : batch;
         show(t, at, n, picture);
         nn_tape_forward(t->tape, n, NN_EVAL, 0);
         memcpy(t->val_logits + (size_t)at * classes, nn_tape_output(t->tape, 0),
                (size_t)n * classes * sizeof *t->val_logits);
     }
+    nn_ranks_sum_floats(t->config.ranks, t->val_logits, (size_t)v->count * classes);
     free(picture);
 }
 
@@ -206,6 +262,7 @@ static struct nn_loader_config loader_config(const struct nn_trainer *t)
     const struct nn_train_config *c = &t->config;
     return (struct nn_loader_config){.view = t->train,
                                      .batch = c->batch,
+                                     .ranks = c->ranks,
                                      .height = t->height,
                                      .width = t->width,
                                      .input_size = t->input_size,
@@ -220,14 +277,17 @@ static struct nn_loader_config loader_config(const struct nn_trainer *t)
                                      .soft_weight = c->soft_weight};
 }
 
+/* Pictures of the whole batch that were recognised. */
 static int count_right(const struct nn_trainer *t, const struct nn_batch *b)
 {
-    int classes = t->train->data->classes, right = 0;
+    int classes = t->train->data->classes;
+    double right = 0;
     const float *logits = nn_tape_output(t->tape, 0);
     for (int i = 0; i < b->count; i++, logits += classes)
         right += nn_argmax(logits, classes) ==
                  nn_argmax(b->label + (size_t)i * (size_t)classes, classes);
-    return right;
+    nn_ranks_sum(t->config.ranks, &right, 1);
+    return (int)right;
 }
 
 /* One optimizer step; false: the loss or the gradient is not finite. */
@@ -268,7 +328,8 @@ static int learn_all(struct nn_trainer *t, struct nn_loader *loader, int batches
         loss_sum += (double)loss;
         right += count_right(t, b);
         e->train_loss = (float)(loss_sum / (i + 1));
-        e->train_accuracy = (float)right / (float)((i + 1) * b->count);
+        int images = (i + 1) * t->config.batch;
+        e->train_accuracy = (float)right / (float)images;
         struct nn_progress s = {e->number,
                                 i + 1,
                                 batches,
@@ -276,7 +337,7 @@ static int learn_all(struct nn_trainer *t, struct nn_loader *loader, int batches
                                 e->train_accuracy,
                                 e->rate,
                                 (double)(clock_now_us() - start) / 1e6,
-                                (i + 1) * b->count};
+                                images};
         if (on_step != NULL && !on_step(&s, payload))
             return err_set(err, ERR_STOPPED, "stopped in epoch %d", e->number);
     }
@@ -353,27 +414,6 @@ void nn_trainer_store(struct nn_trainer *t, bool averaged)
 
 /* ---- checkpoints ---- */
 
-/* FNV-1a over everything that a resumed training must share with the saved one. */
-static uint64_t hash(uint64_t h, const void *data, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
-    return h;
-}
-
-static uint64_t network_signature(const struct nn_trainer *t)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    int n;
-    const struct nn_tape_span *spans = nn_tape_spans(t->tape, &n);
-    for (int i = 0; i < n; i++) {
-        h = hash(h, spans[i].name, strlen(spans[i].name));
-        h = hash(h, &spans[i].count, sizeof spans[i].count);
-        h = hash(h, &spans[i].trainable, sizeof spans[i].trainable);
-    }
-    return h;
-}
-
 struct state {
     uint64_t rows, steps; /* hash of the training rows; optimizer steps */
     struct nn_plateau plateau;
@@ -443,5 +483,5 @@ int nn_trainer_load(struct nn_trainer *t, const char *path, struct err *err)
     }
     free(weight);
     free(history);
-    return rc;
+    return rc < 0 ? rc : check_ranks(t, err);
 }

@@ -4,22 +4,24 @@
  * DESIGN. One loader runs one epoch. Its thread fills two batches in turn; the consumer holds one
  * of them from nn_loader_next() to the next call. Every random decision depends only on (seed,
  * epoch, row) or (seed, epoch, batch): the same epoch gives the same bytes, however the threads
- * are scheduled and wherever a training was resumed. */
+ * are scheduled, wherever a training was resumed, and whichever rank makes a picture. */
 #ifndef NN_LOADER_H
 #define NN_LOADER_H
 
 #include "nn/augment.h"
 #include "nn/dataset.h"
+#include "nn/ranks.h"
 
 /* Turns `picture` (channels x height x width bytes) into the network's input x. The engine knows
  * no normalisation of its own: training and camera share the one of the program. */
 typedef void nn_normalise_fn(const uint8_t *picture, float *x, void *payload);
 
 struct nn_loader_config {
-    const struct nn_view *view; /* rows to learn; borrowed */
-    int batch;                  /* pictures a batch; a shorter last one is left out */
-    int height, width;          /* of the pictures given to `normalise` */
-    size_t input_size;          /* floats that `normalise` writes */
+    const struct nn_view *view;   /* rows to learn; borrowed */
+    int batch;                    /* pictures a batch; a shorter last one is left out */
+    const struct nn_ranks *ranks; /* that share each batch, see nn_ranks_place(); NULL: alone */
+    int height, width;            /* of the pictures given to `normalise` */
+    size_t input_size;            /* floats that `normalise` writes */
     nn_normalise_fn *normalise;
     void *payload;
     struct nn_augment augment;
@@ -32,7 +34,7 @@ struct nn_loader_config {
 };
 
 struct nn_batch {
-    int count;
+    int count;    /* pictures: batch / ranks */
     float *x;     /* count x input_size */
     float *label; /* count x classes, rows sum to 1 */
     float *share; /* count x shares, rows sum to 1 or are all 0; NULL without votes */

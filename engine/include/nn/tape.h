@@ -18,6 +18,7 @@
 #include "nn/graph.h"
 
 struct pool;
+struct nn_ranks;
 struct nn_tape;
 
 enum nn_tape_mode {
@@ -30,6 +31,11 @@ enum nn_tape_mode {
 int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch, struct pool *pool,
                    struct err *err);
 void nn_tape_destroy(struct nn_tape *t); /* NULL is allowed */
+
+/* From the next forward on the tape works on its share of a batch that is spread over ranks
+ * (nn/ranks.h, borrowed): batch norm, loss and gradients are those of the whole batch. Every rank
+ * makes the same calls with the same `count`. */
+void nn_tape_join(struct nn_tape *t, struct nn_ranks *ranks);
 
 int nn_tape_batch(const struct nn_tape *t);
 size_t nn_tape_memory(const struct nn_tape *t); /* bytes planned, weights included */

@@ -11,7 +11,9 @@
  *
  * The graph has one input and one or two outputs: output 0 says the label; output 1, if there is
  * one, the vote shares of the data set. Everything random comes from the seed, so the same
- * config, data and seed give the same weights. One thread (plus the loader's and the pool's). */
+ * config, data and seed give the same weights. One thread (plus the loader's and the pool's).
+ * With config.ranks every rank makes the same calls with the same arguments; each learns its share
+ * of every batch and they all end with the same weights and history, so one of them saves. */
 #ifndef NN_TRAIN_H
 #define NN_TRAIN_H
 
@@ -44,6 +46,7 @@ struct nn_train_config {
     enum nn_class_weights class_weights;
     struct nn_augment augment;
     float mixup, mixup_share;   /* see nn_loader_config */
+    struct nn_ranks *ranks;     /* that learn together, borrowed; NULL: this process alone */
     nn_normalise_fn *normalise; /* must fill the graph's input from channels x H x W bytes */
     void *payload;
 };
@@ -74,7 +77,9 @@ typedef bool nn_progress_fn(const struct nn_progress *s,
 struct nn_trainer;
 
 /* Borrows everything but the config. ERR_RANGE: a class of the training view is empty, fewer
- * pictures than a batch, outputs that do not fit the data; ERR_UNSUPPORTED: see nn_tape_create. */
+ * pictures than a batch, outputs that do not fit the data, a batch that is no multiple of two
+ * pictures for each rank, ranks that were not given the same; ERR_UNSUPPORTED: see
+ * nn_tape_create. */
 int nn_trainer_create(struct nn_trainer **out, struct nn_graph *g, const struct nn_train_config *c,
                       const struct nn_view *train, const struct nn_view *val, struct pool *pool,
                       struct err *err);
