@@ -27,7 +27,7 @@ static void fill(struct nn_graph *g, nn_value v, float x)
 }
 
 /* Variance of fresh weights times their fan-in, see nn/layers.h. */
-static const float HE = 2.0f, BEFORE_NORM = 1.0f / 3.0f;
+static const float HE = 2.0f, SMALL = 1.0f / 3.0f;
 
 /* Every tensor has a random stream of its own, its index in the graph. */
 static void fill_normal(struct nn_graph *g, nn_value v, float variance)
@@ -133,7 +133,7 @@ nn_value nn_conv2d(struct nn_graph *g, nn_value x, struct nn_conv p)
     struct nn_node *n = begin(g, NN_OP_CONV, x);
     nn_value w =
         parameter(g, n->name, "weight", (struct nn_shape){4, {p.out, per_group, p.kernel, kw}});
-    fill_normal(g, w, (p.bias ? HE : BEFORE_NORM) / (float)(per_group * p.kernel * kw));
+    fill_normal(g, w, (p.bias ? HE : SMALL) / (float)(per_group * p.kernel * kw));
     nn__node_input(g, n, w);
     if (p.bias)
         nn__node_input(g, n, filled(g, n->name, "bias", p.out, 0.0f));
@@ -151,7 +151,7 @@ nn_value nn_dense(struct nn_graph *g, nn_value x, int out)
     int64_t in = s->dims[1];
     struct nn_node *n = begin(g, NN_OP_GEMM, x);
     nn_value w = parameter(g, n->name, "weight", (struct nn_shape){2, {out, in}});
-    fill_normal(g, w, HE / (float)in);
+    fill_normal(g, w, SMALL / (float)in);
     nn__node_input(g, n, w);
     nn__node_input(g, n, filled(g, n->name, "bias", out, 0.0f));
     nn__node_int(g, n, "transB", 1);

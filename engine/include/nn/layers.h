@@ -1,11 +1,12 @@
 /* Builders: each adds nodes to an unfinished graph and returns the new value.
  *
- * Errors stick to the graph (nn/graph.h). Weights are drawn from the graph's seed: convolutions
- * and dense layers by He et al., "Delving Deep into Rectifiers" (2015), equation 10, with
- * deviation sqrt(2 / fan_in). A convolution without bias is one before batch norm: there the scale
+ * Errors stick to the graph (nn/graph.h). Weights are drawn from the graph's seed. Convolutions
+ * with bias, those before a ReLU: He et al., "Delving Deep into Rectifiers" (2015), equation 10,
+ * deviation sqrt(2 / fan_in). Convolutions without bias stand before batch norm, where the scale
  * does not change what is computed, only how far a step turns the weights (Arora et al. 2018,
- * "Theoretical Analysis of Auto Rate-Tuning by Batch Normalization"), and sqrt(1 / (3 fan_in)),
- * PyTorch's, learns faster. Biases 0; batch-norm scale 1, shift 0, mean 0, variance 1. */
+ * "Theoretical Analysis of Auto Rate-Tuning by Batch Normalization"); they and dense layers get
+ * sqrt(1 / (3 fan_in)), PyTorch's, and learn faster with it. Biases 0; batch-norm scale 1,
+ * shift 0, mean 0, variance 1. */
 #ifndef NN_LAYERS_H
 #define NN_LAYERS_H
 
