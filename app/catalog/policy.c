@@ -33,6 +33,7 @@ struct policy {
     enum policy_kind kind;
     int limit;
     bool quality, taste, diversity;
+    float popularity;
     struct rule rules[EMOTION_COUNT][RULES_MAX]; /* heaviest first */
     int rule_count[EMOTION_COUNT];
     bool has_target[EMOTION_COUNT];
@@ -171,6 +172,15 @@ static int read_limit(const struct place *at, const char *value)
     return ERR_OK;
 }
 
+static int read_popularity(const struct place *at, const char *value)
+{
+    double popularity = 0;
+    if (!parse_f64(value, 0, 100, &popularity))
+        return bad_line(at, "a number from 0 to 100 is wanted", value);
+    at->policy->popularity = (float)popularity;
+    return ERR_OK;
+}
+
 static int replace_text(char **text, const char *value)
 {
     free(*text);
@@ -215,6 +225,8 @@ static int read_setting(const struct place *at, char *key, char *value)
         return read_switch(at, value, &p->taste);
     if (strcmp(key, "diversity") == 0)
         return read_switch(at, value, &p->diversity);
+    if (strcmp(key, "popularity") == 0)
+        return read_popularity(at, value);
     if (emotion_parse(key, &e))
         return read_rules(at, e, value);
     return bad_line(at, "neither a setting nor an emotion", key);
@@ -445,6 +457,11 @@ int policy_limit(const struct policy *p)
 bool policy_uses_quality(const struct policy *p)
 {
     return p->quality;
+}
+
+float policy_popularity(const struct policy *p)
+{
+    return p->popularity;
 }
 
 bool policy_uses_taste(const struct policy *p)

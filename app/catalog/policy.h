@@ -8,6 +8,8 @@
  *     kind = weights | top | contains  how it ranks (below)
  *     limit = 50                       top and contains: the length of the source's list
  *     quality, taste, diversity = yes | no
+ *     popularity = 8                   how much more a title that everybody has rated counts than
+ *                                      one that nobody has, 0 .. 100; 0 (the default): nothing
  *     target EMOTION = VALENCE AROUSAL the tone to aim at, both -1 .. 1
  *     EMOTION = GENRE WEIGHT, ...      weights in -1 .. 1; without a number: 1
  *     tone GENRE = VALENCE AROUSAL     where a genre lies (installed: tones.conf, read first)
@@ -48,6 +50,7 @@ const char *policy_aim(const struct policy *p, enum emotion e);
 enum policy_kind policy_kind(const struct policy *p);
 int policy_limit(const struct policy *p);         /* 0: no limit of its own */
 bool policy_uses_quality(const struct policy *p);
+float policy_popularity(const struct policy *p);
 bool policy_uses_taste(const struct policy *p);   /* also the memory of what was shown */
 bool policy_uses_diversity(const struct policy *p);
 

@@ -26,7 +26,7 @@ enum {
     POOL_PER_TITLE = 6, /* candidates for each title of the list: room for variety */
     POOL_LEAST = 60,
     SHUFFLE_LIST = 50, /* --shuffle draws from a list of this length */
-    LIMIT_MOST = 1000
+    LIMIT_MOST = 5000
 };
 
 /* Share of the score in the choice of the next title, the rest is variety; our choice, measured in

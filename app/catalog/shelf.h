@@ -47,6 +47,15 @@ void shelf_unpack(struct shelf_entry *e, const unsigned char *in);
 float shelf_quality(double rating, int votes, double mean, double weight, double sentiment,
                     int reviews);
 
+/* How well known a title is, in (0, 1]: (1 + p z) / (1 + p), where z = v/(v+m) is the share that
+ * its own v votes have in the weighted rating (its credibility, Bühlmann 1967) and p the policy's
+ * `popularity`. Above some 10 m votes all titles are alike, so it parts the known from the
+ * unknown, not the famous from the most famous. */
+static inline float shelf_renown(uint32_t votes, float weight, float popularity)
+{
+    return 1 - popularity / (1 + popularity) * (weight / ((float)votes + weight));
+}
+
 /* A block in memory, by columns: a filter reads only the columns it needs. */
 struct shelf_columns {
     int count;

@@ -20,6 +20,7 @@ static const float fit_slack = 0.3f;
 /* What stays the same during one walk. */
 struct scan {
     bool listed, quality, taste, songs;
+    float popularity, weight; /* see shelf_renown() */
     float taste_most;
     float most;            /* fit and taste of no title multiply to more */
     const float *set_fit;
@@ -114,6 +115,12 @@ static float quality_of(const struct scan *s, uint16_t quality)
     return s->quality ? q * q : 1;
 }
 
+/* What a title is worth whatever the mood. */
+static float worth_of(const struct scan *s, const struct shelf_columns *c, int i)
+{
+    return quality_of(s, c->quality[i]) * shelf_renown(c->votes[i], s->weight, s->popularity);
+}
+
 /* true: the title may enter the pool, none of the reasons to leave it out applies. */
 static bool admitted(struct walk *w, int64_t title)
 {
@@ -128,18 +135,18 @@ static bool admitted(struct walk *w, int64_t title)
 static void consider(struct walk *w, const struct scan *s, const struct shelf_columns *c, int i)
 {
     struct candidate k = {.taste = 1};
-    float quality = quality_of(s, c->quality[i]);
+    float worth = worth_of(s, c, i);
     float fit = s->songs ? 1 : s->set_fit[c->genre_set[i]] + (c->moods[i] != 0 ? fit_slack : 0);
-    if (fit * quality * s->taste_most < pool_floor(&w->pool))
+    if (fit * worth * s->taste_most < pool_floor(&w->pool))
         return;
     if (s->taste)
         k.taste = taste_factor(w->taste, c->id[i], c->genre_set[i], c->year[i],
                                c->language[0][i]);
-    if (fit * quality * k.taste < pool_floor(&w->pool) || !admitted(w, c->id[i]))
+    if (fit * worth * k.taste < pool_floor(&w->pool) || !admitted(w, c->id[i]))
         return;
     k.entry = shelf_entry_at(c, i);
     k.fit = fit_of(w->fit, &k.entry);
-    k.score = k.fit * quality * k.taste;
+    k.score = k.fit * worth * k.taste;
     pool_offer(&w->pool, &k);
 }
 
@@ -164,7 +171,8 @@ static void keep_hopeful(const struct scan *s, unsigned char *restrict keep,
     const float scale = floor * UINT16_MAX * UINT16_MAX;
     for (int i = 0; i < c->count; i++) {
         float q = (float)c->quality[i];
-        keep[i] &= (unsigned char)((q * q >= scale * s->hurdle[c->genre_set[i]]) |
+        float worth = q * q * shelf_renown(c->votes[i], s->weight, s->popularity);
+        keep[i] &= (unsigned char)((worth >= scale * s->hurdle[c->genre_set[i]]) |
                                    (c->moods[i] != 0));
     }
 }
@@ -226,6 +234,8 @@ int walk_shelf(struct walk *w, struct err *err)
     struct scan *s = mem_new(1, sizeof *s);
     s->listed = policy_kind(w->q->policy) != POLICY_WEIGHTS;
     s->quality = policy_uses_quality(w->q->policy);
+    s->popularity = policy_popularity(w->q->policy);
+    s->weight = (float)fmax(w->c->weight[w->q->kind], 1); /* a file may say anything */
     s->taste = policy_uses_taste(w->q->policy);
     s->songs = w->q->kind == TITLE_SONG;
     s->set_fit = fit_of_sets(w->fit);

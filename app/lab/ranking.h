@@ -12,7 +12,8 @@
 int ranking_movielens(const char *file, double lambda, struct err *err);
 
 /* LDOS-CoMoDa: each viewing rated 4 or 5 asks "this emotion" and its film should rank high among
- * all films. Ten folds by user: everything learnt comes from the other nine. */
+ * all films. Ten folds by user: everything learnt comes from the other nine, the strength of
+ * popularity too (nested). The program's own rows are lists of recommend(). */
 int ranking_moods(const char *file, struct err *err);
 
 #endif

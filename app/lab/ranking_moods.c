@@ -1,293 +1,333 @@
 /* `moodreel-lab ranking`: LDOS-CoMoDa part. The protocol is in ranking.h.
  *
- * Every method sees the same popularity (viewings by the other users); they differ in what they
- * make of the emotion:
- *   popularity    nothing
+ * The program's rows come from recommend() itself, over a catalogue that its own importer made of
+ * the votes and ratings of the learning folds. The others are scores:
+ *   popularity    viewings by the other viewers, whatever the emotion
  *   seed-000 ...  titles of the table's genres first, by popularity
- *   match, lift   the shipped policies: (1 + mean weight) / 2 times log of 2 + popularity. `match`
- *                 comes from this very data, so it is shown for comparison only
- *   match refit   the same rule with weights from the other nine folds: the honest figure
- *   recommend()   refit mood fit times quality squared, quality being the weighted rating of the
- *                 other users: what the program does. Finds films for the mood, known or not
- *   x popularity  the same times 1 + viewings: what somebody will really have seen. Nothing in it
- *                 was tuned on these data */
-#include <math.h>
+ *
+ * DESIGN. The strength of popularity in the policy is chosen anew for every fold, on the nine
+ * others: result[p][a][b] is fold b with strength p, learnt without a and b. Strength p of fold a
+ * has the best sum of MRR over the b; its figure is result[p][a][a]. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
+#include "catalog/feedback.h"
+#include "catalog/import.h"
 #include "catalog/policy.h"
-#include "catalog/shelf.h"
-#include "catalog/table.h"
+#include "catalog/recommend.h"
+#include "lab/moods.h"
 #include "lab/ranking.h"
 
-enum { FOLDS = 10, GENRES = 24, ITEMS_MOST = 5000, GENRES_OF_ITEM = 3, PRIOR_PERCENTILE = 95 };
+static const double strengths[] = {0, 1, 2, 4, 6, 8};
+enum { STRENGTHS = sizeof strengths / sizeof strengths[0], PAGE = 50 };
 
-/* Codes of the data set, inferred from known films (the list is not published with it). */
-static const char *const genre_names[GENRES] = {
-    "",       "Action",    "Adult",     "Adventure",   "Animation", "",        "Biography",
-    "Comedy", "Crime",     "Documentary", "Drama",     "Family",    "Fantasy", "History",
-    "Horror", "Music",     "Musical",   "Mystery",     "Romance",   "Sci-Fi",  "Sport",
-    "Thriller", "War",     "Western"};
-
-/* dominantEmo 1 .. 7. */
-static const enum emotion emotions[8] = {
-    EMOTION_NEUTRAL, EMOTION_SAD,   EMOTION_HAPPY,   EMOTION_FEAR,
-    EMOTION_SURPRISE, EMOTION_ANGRY, EMOTION_DISGUST, EMOTION_NEUTRAL};
-
-struct viewing {
-    int user, item, rating, emotion; /* emotion -1: unknown */
-};
-
-struct moods {
-    struct viewing *v;
-    size_t cap;
-    int count;
-    int genres[ITEMS_MOST][GENRES_OF_ITEM]; /* 0: none */
-    bool known[ITEMS_MOST];
-    double popularity[ITEMS_MOST]; /* of the nine folds */
-    double quality[ITEMS_MOST];    /* of the nine folds, 0 .. 1 */
-    float weight[EMOTION_COUNT][GENRES];
-};
-
-static const char *const columns[] = {"userID", "itemID", "rating", "dominantEmo", "genre1",
-                                      "genre2", "genre3"};
-enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
-
-static void take_row(struct moods *m, const struct cell *c, const int *at)
-{
-    int64_t n[COLUMN_COUNT];
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        if (!cell_int(c[at[i]], -1, INT32_MAX, &n[i]))
-            return;
-    if (n[1] < 0 || n[1] >= ITEMS_MOST)
-        return;
-    for (int g = 0; g < GENRES_OF_ITEM; g++)
-        m->genres[n[1]][g] = n[4 + g] > 0 && n[4 + g] < GENRES ? (int)n[4 + g] : 0;
-    m->known[n[1]] = true;
-    m->v = mem_grow(m->v, &m->cap, (size_t)m->count + 1, sizeof *m->v);
-    m->v[m->count++] = (struct viewing){(int)n[0], (int)n[1], (int)n[2],
-                                        n[3] >= 1 && n[3] <= 7 ? (int)emotions[n[3]] : -1};
-}
-
-static int read_viewings(struct moods *m, const char *file, struct err *err)
-{
-    static const struct table_format format = {.delimiter = ","};
-    const struct cell *c = NULL;
-    struct table *t = NULL;
-    int at[COLUMN_COUNT];
-    int rc = table_open(&t, file, &format, err);
-    for (int i = 0; i < COLUMN_COUNT && rc == ERR_OK; i++)
-        rc = table_need_column(t, columns[i], &at[i], err);
-    while (rc >= 0 && (rc = table_next(t, &c, err)) == 1)
-        take_row(m, c, at);
-    table_close(t);
-    return rc;
-}
-
-static bool held_out(const struct viewing *v, int fold)
-{
-    return v->user % FOLDS == fold;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Votes that one seen film in twenty reaches, as in the catalogue. */
-static double prior_weight(const struct moods *m)
-{
-    double seen[ITEMS_MOST];
-    size_t count = 0;
-    for (int i = 0; i < ITEMS_MOST; i++)
-        if (m->popularity[i] > 0)
-            seen[count++] = m->popularity[i];
-    qsort(seen, count, sizeof *seen, by_value);
-    return count > 0 ? seen[count * PRIOR_PERCENTILE / 100] : 1;
-}
-
-/* Popularity and quality from the other folds. Ratings 1 .. 5 are stretched to IMDb's 1 .. 10. */
-static void count_viewings(struct moods *m, int fold)
-{
-    double sum[ITEMS_MOST] = {0}, all = 0, mean = 0;
-    memset(m->popularity, 0, sizeof m->popularity);
-    for (int i = 0; i < m->count; i++) {
-        const struct viewing *v = &m->v[i];
-        double rating = 1 + (v->rating - 1) * 9 / 4.0;
-        if (held_out(v, fold))
-            continue;
-        m->popularity[v->item]++;
-        sum[v->item] += rating;
-        mean += rating;
-        all++;
-    }
-    mean /= all;
-    double weight = prior_weight(m);
-    for (int i = 0; i < ITEMS_MOST; i++) {
-        int votes = (int)m->popularity[i];
-        m->quality[i] = (double)shelf_quality(votes > 0 ? sum[i] / votes : 0, votes, mean, weight,
-                                              -1, 0);
-    }
-}
-
-/* Weights as in assets/policies/match.conf: log2 of the lift, cut to -1 .. 1; shares are pulled
- * towards no lift by ten viewings. */
-static void fit_weights(struct moods *m, int fold)
-{
-    double share[EMOTION_COUNT] = {0}, in_genre[EMOTION_COUNT][GENRES] = {{0}}, of_genre[GENRES];
-    double all = 0;
-    memset(of_genre, 0, sizeof of_genre);
-    for (int i = 0; i < m->count; i++) {
-        const struct viewing *v = &m->v[i];
-        if (held_out(v, fold) || v->emotion < 0)
-            continue;
-        all++;
-        share[v->emotion]++;
-        for (int g = 0; g < GENRES_OF_ITEM; g++) {
-            of_genre[m->genres[v->item][g]]++;
-            in_genre[v->emotion][m->genres[v->item][g]]++;
-        }
-    }
-    for (int e = 0; e < EMOTION_COUNT; e++)
-        for (int g = 1; g < GENRES; g++) {
-            double expected = share[e] / all;
-            double seen = (in_genre[e][g] + 10 * expected) / (of_genre[g] + 10);
-            double lift = expected > 0 ? log2(seen / expected) : 0;
-            m->weight[e][g] = (float)fmax(-1, fmin(1, lift));
-        }
-}
-
-static void policy_weights(struct moods *m, const struct policy *p)
-{
-    for (int e = 0; e < EMOTION_COUNT; e++)
-        for (int g = 1; g < GENRES; g++)
-            m->weight[e][g] = policy_weight(p, (enum emotion)e, genre_names[g]);
-}
-
-/* Seed tables: the genre decides, popularity only among equals. */
-static double table_score(const struct moods *m, int item, int emotion)
-{
-    bool listed = false;
-    for (int g = 0; g < GENRES_OF_ITEM; g++)
-        listed |= m->genres[item][g] > 0 && m->weight[emotion][m->genres[item][g]] > 0;
-    return (listed ? 1e6 : 0) + m->popularity[item];
-}
-
-static double mood_fit(const struct moods *m, int item, int emotion)
-{
-    double sum = 0;
-    int count = 0;
-    for (int g = 0; g < GENRES_OF_ITEM; g++) {
-        sum += m->weight[emotion][m->genres[item][g]];
-        count += m->genres[item][g] > 0;
-    }
-    return (1 + (count > 0 ? sum / count : 0)) / 2;
-}
-
-static double fit_score(const struct moods *m, int item, int emotion)
-{
-    return mood_fit(m, item, emotion) * log(2 + m->popularity[item]); /* most have one viewer */
-}
-
-static double product_score(const struct moods *m, int item, int emotion)
-{
-    return mood_fit(m, item, emotion) * m->quality[item] * m->quality[item];
-}
-
-static double popular_product_score(const struct moods *m, int item, int emotion)
-{
-    return product_score(m, item, emotion) * (1 + m->popularity[item]);
-}
-
-static double popularity_score(const struct moods *m, int item, int emotion)
-{
-    (void)emotion;
-    return m->popularity[item];
-}
-
-typedef double item_score(const struct moods *m, int item, int emotion);
+/* How many films a method puts before each film, asked for each emotion. */
+typedef double order[EMOTION_COUNT][MOOD_FILMS_MOST];
 
 struct outcome {
-    double percentile, hits50, reciprocal;
+    double percentile, in_first, reciprocal;
     int count;
 };
 
-/* Of equals half count as better. */
-static void add_rank(struct outcome *o, const struct moods *m, const struct viewing *v,
-                     item_score *score)
+static void add(struct outcome *sum, const struct outcome *o)
 {
-    double wanted = score(m, v->item, v->emotion), better = 0;
-    int items = 0;
-    for (int i = 0; i < ITEMS_MOST; i++) {
-        if (!m->known[i] || i == v->item)
-            continue;
-        double s = score(m, i, v->emotion);
-        better += s > wanted ? 1 : s == wanted ? 0.5 : 0;
-        items++;
-    }
-    o->percentile += better / items;
-    o->hits50 += better < 50;
-    o->reciprocal += 1 / (1 + better);
-    o->count++;
+    sum->percentile += o->percentile;
+    sum->in_first += o->in_first;
+    sum->reciprocal += o->reciprocal;
+    sum->count += o->count;
 }
 
-static void measure_fold(struct outcome *o, const struct moods *m, int fold, item_score *score)
+static void print(const char *title, const struct outcome *o)
 {
-    for (int i = 0; i < m->count; i++)
-        if (held_out(&m->v[i], fold) && m->v[i].emotion >= 0 && m->v[i].rating >= 4)
-            add_rank(o, m, &m->v[i], score);
+    printf("%-46s mean rank %5.2f %%  MRR %.4f  in first %d: %5.2f %%   (%d viewings)\n", title,
+           100 * o->percentile / o->count, o->reciprocal / o->count, PAGE,
+           100 * o->in_first / o->count, o->count);
 }
 
-/* name NULL: weights from the other folds. */
-static int measure(struct moods *m, const char *title, const char *policy, item_score *score,
-                   struct err *err)
+/* The viewings of a fold that are asked: enjoyed, with a known emotion. */
+static struct outcome judge(const struct moods *m, int fold, order better)
 {
     struct outcome o = {0};
+    for (int i = 0; i < m->count; i++) {
+        const struct viewing *v = &m->v[i];
+        if (v->fold != fold || v->emotion < 0 || v->rating < 4)
+            continue;
+        double before = better[v->emotion][v->film];
+        o.percentile += before / (m->films - 1);
+        o.in_first += before < PAGE;
+        o.reciprocal += 1 / (1 + before);
+        o.count++;
+    }
+    return o;
+}
+
+/* --- methods that are a score ---------------------------------------------------------------- */
+
+static double popularity_score(const struct moods *m, const struct policy *p, int film, int emotion)
+{
+    (void)p, (void)emotion;
+    return m->votes[film];
+}
+
+/* The genre decides, popularity only among equals. */
+static double table_score(const struct moods *m, const struct policy *p, int film, int emotion)
+{
+    bool listed = false;
+    for (int g = 0; g < MOOD_GENRES_OF_FILM; g++) {
+        const char *genre = moods_genre(m->genres[film][g]);
+        listed |= policy_weight(p, (enum emotion)emotion, genre) > 0;
+    }
+    return (listed ? 1e6 : 0) + m->votes[film];
+}
+
+typedef double film_score(const struct moods *m, const struct policy *p, int film, int emotion);
+
+/* Of equals half count as better. */
+static void order_by_score(const struct moods *m, const struct policy *p, film_score *score,
+                           order better)
+{
+    static double scores[MOOD_FILMS_MOST];
+    for (int e = 0; e < EMOTION_COUNT; e++) {
+        for (int i = 0; i < MOOD_FILMS_MOST; i++)
+            scores[i] = m->known[i] ? score(m, p, i, e) : -1;
+        for (int i = 0; i < MOOD_FILMS_MOST; i++) {
+            better[e][i] = -0.5; /* itself */
+            for (int k = 0; k < MOOD_FILMS_MOST && m->known[i]; k++)
+                better[e][i] += scores[k] > scores[i] ? 1 : scores[k] == scores[i] ? 0.5 : 0;
+        }
+    }
+}
+
+static int measure_score(struct moods *m, const char *title, const char *policy, film_score *score,
+                         struct err *err)
+{
+    static order better;
+    struct outcome sum = {0};
     struct policy *p = NULL;
     int rc = policy != NULL ? policy_load(&p, policy, err) : ERR_OK;
     if (rc < 0)
         return rc;
-    for (int fold = 0; fold < FOLDS; fold++) {
-        count_viewings(m, fold);
-        if (p != NULL)
-            policy_weights(m, p);
-        else
-            fit_weights(m, fold);
-        measure_fold(&o, m, fold, score);
+    for (int fold = 0; fold < MOOD_FOLDS; fold++) {
+        moods_learn(m, fold, fold);
+        order_by_score(m, p, score, better);
+        struct outcome o = judge(m, fold, better);
+        add(&sum, &o);
     }
     policy_free(p);
-    printf("%-22s mean rank %5.2f %%  MRR %.4f  in first 50 %5.2f %%   (%d viewings)\n", title,
-           100 * o.percentile / o.count, o.reciprocal / o.count, 100 * o.hits50 / o.count,
-           o.count);
+    print(title, &sum);
     return ERR_OK;
+}
+
+/* --- the program itself ---------------------------------------------------------------------- */
+
+/* Films and a catalogue of them, in a folder of its own that goes away at the end. */
+struct bench {
+    struct moods *m;
+    char folder[64];
+    struct str films, conf;
+    struct catalog *catalog;
+};
+
+static int make_bench(struct bench *b, struct moods *m, struct err *err)
+{
+    *b = (struct bench){.m = m};
+    snprintf(b->folder, sizeof b->folder, "/tmp/moodreel-lab-XXXXXX");
+    return mkdtemp(b->folder) != NULL ? ERR_OK : err_errno(err, b->folder);
+}
+
+static void end_bench(struct bench *b)
+{
+    static const char *const files[] = {"films.csv", "catalog.db", ""};
+    char path[128];
+    catalog_close(b->catalog);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", b->folder, files[i]);
+        remove(path);
+    }
+    str_free(&b->films);
+    str_free(&b->conf);
+}
+
+/* A catalogue of what was learnt, by the program's own importer. */
+static int open_learnt(struct bench *b, struct err *err)
+{
+    char films[128], path[128];
+    struct import_options o = {.kind = IMPORT_MOVIES, .path = films, .catalog = path,
+                               .replace = true};
+    snprintf(films, sizeof films, "%s/films.csv", b->folder);
+    snprintf(path, sizeof path, "%s/catalog.db", b->folder);
+    catalog_close(b->catalog);
+    b->catalog = NULL;
+    moods_write_films(b->m, &b->films);
+    int rc = path_write_atomic(films, b->films.s, b->films.len, err);
+    if (rc == ERR_OK)
+        rc = import_run(&o, NULL, err);
+    return rc == ERR_OK ? catalog_open(&b->catalog, path, err) : rc;
+}
+
+static int film_of(const struct title *t)
+{
+    int64_t film = 0;
+    parse_i64(t->name + strlen("film "), 0, MOOD_FILMS_MOST - 1, &film);
+    return (int)film;
+}
+
+/* With memory: list after list of PAGE titles until the catalogue is spent, as somebody would see
+ * them. Without: one list of all. */
+static int ask_for_all(struct bench *b, struct feedback *memory, const struct policy *p,
+                       enum emotion e, double *better, struct err *err)
+{
+    struct recommend_query q = recommend_defaults();
+    struct title_list l = {0};
+    int rc, before = 0;
+    q.mood = emotion_pure(e);
+    q.policy = p;
+    q.limit = memory != NULL ? PAGE : MOOD_FILMS_MOST;
+    do {
+        rc = recommend(b->catalog, memory, &q, &l, err);
+        for (int i = 0; i < l.count && rc == ERR_OK; i++)
+            better[film_of(&l.v[i])] = before++;
+        int shown = l.count;
+        title_list_free(&l);
+        if (shown == 0)
+            break;
+    } while (rc == ERR_OK && memory != NULL);
+    return rc;
+}
+
+static int order_by_policy(struct bench *b, const struct policy *p, bool in_pages, order better,
+                           struct err *err)
+{
+    int rc = ERR_OK;
+    for (int e = 0; e < EMOTION_COUNT && rc == ERR_OK; e++) {
+        struct feedback *memory = NULL;
+        if (in_pages)
+            rc = feedback_open(&memory, ":memory:", NULL, err);
+        if (rc == ERR_OK)
+            rc = ask_for_all(b, memory, p, (enum emotion)e, better[e], err);
+        feedback_close(memory);
+    }
+    return rc;
+}
+
+/* The learnt policy with this strength of popularity over the open catalogue. */
+static int order_by_learnt(struct bench *b, double strength, bool as_shipped, order better,
+                           struct err *err)
+{
+    struct policy *p = NULL;
+    moods_write_policy(b->m, strength, as_shipped, &b->conf);
+    int rc = policy_parse(&p, "learnt", b->conf.s, b->conf.len, err);
+    if (rc == ERR_OK)
+        rc = order_by_policy(b, p, as_shipped, better, err);
+    policy_free(p);
+    return rc;
+}
+
+struct nested {
+    struct outcome result[STRENGTHS][MOOD_FOLDS][MOOD_FOLDS];
+};
+
+/* Both places of the pair (a, c) at once: what is learnt is the same. */
+static int fill_pair(struct bench *b, struct nested *n, int a, int c, struct err *err)
+{
+    static order better;
+    moods_learn(b->m, a, c);
+    int rc = open_learnt(b, err);
+    for (int s = 0; s < STRENGTHS && rc == ERR_OK; s++) {
+        rc = order_by_learnt(b, strengths[s], false, better, err);
+        n->result[s][a][c] = judge(b->m, c, better);
+        n->result[s][c][a] = judge(b->m, a, better);
+    }
+    return rc;
+}
+
+static int chosen_for(const struct nested *n, int fold)
+{
+    double best = -1;
+    int chosen = 0;
+    for (int s = 0; s < STRENGTHS; s++) {
+        double sum = 0;
+        for (int k = 0; k < MOOD_FOLDS; k++)
+            sum += k != fold ? n->result[s][fold][k].reciprocal : 0;
+        if (sum > best) {
+            best = sum;
+            chosen = s;
+        }
+    }
+    return chosen;
+}
+
+static void print_strengths(const struct nested *n)
+{
+    for (int s = 0; s < STRENGTHS; s++) {
+        struct outcome sum = {0};
+        char title[64];
+        for (int fold = 0; fold < MOOD_FOLDS; fold++)
+            add(&sum, &n->result[s][fold][fold]);
+        snprintf(title, sizeof title, "  recommend(), popularity = %g", strengths[s]);
+        print(title, &sum);
+    }
+}
+
+/* As a viewer sees it: varied, in lists of PAGE. */
+static int measure_chosen(struct bench *b, const struct nested *n, struct err *err)
+{
+    static order better;
+    struct outcome plain = {0}, shipped = {0};
+    int rc = ERR_OK;
+    printf("strength chosen for each fold on the nine others:");
+    for (int fold = 0; fold < MOOD_FOLDS && rc == ERR_OK; fold++) {
+        int s = chosen_for(n, fold);
+        printf(" %g", strengths[s]);
+        add(&plain, &n->result[s][fold][fold]);
+        moods_learn(b->m, fold, fold);
+        rc = open_learnt(b, err);
+        if (rc == ERR_OK)
+            rc = order_by_learnt(b, strengths[s], true, better, err);
+        struct outcome o = judge(b->m, fold, better);
+        add(&shipped, &o);
+    }
+    printf("\n");
+    if (rc < 0)
+        return rc;
+    print("recommend(), chosen strength, one list", &plain);
+    print("recommend(), chosen strength, varied lists", &shipped);
+    return ERR_OK;
+}
+
+static int measure_program(struct moods *m, struct err *err)
+{
+    struct nested *n = mem_new(1, sizeof *n);
+    struct bench b;
+    int rc = make_bench(&b, m, err);
+    for (int a = 0; a < MOOD_FOLDS && rc == ERR_OK; a++)
+        for (int c = a; c < MOOD_FOLDS && rc == ERR_OK; c++)
+            rc = fill_pair(&b, n, a, c, err);
+    if (rc == ERR_OK) {
+        print_strengths(n);
+        rc = measure_chosen(&b, n, err);
+    }
+    end_bench(&b);
+    free(n);
+    return rc;
 }
 
 int ranking_moods(const char *file, struct err *err)
 {
     struct moods *m = mem_new(1, sizeof *m);
-    int rc = read_viewings(m, file, err);
-    if (rc == ERR_OK && m->count == 0)
-        rc = err_set(err, ERR_FORMAT, "%s: no viewings in it", file);
+    int rc = moods_read(m, file, err);
     if (rc == ERR_OK)
-        rc = measure(m, "popularity", NULL, popularity_score, err);
+        rc = measure_score(m, "popularity", NULL, popularity_score, err);
     if (rc == ERR_OK)
-        rc = measure(m, "seed-000 table", "seed-000", table_score, err);
+        rc = measure_score(m, "seed-000 table", "seed-000", table_score, err);
     if (rc == ERR_OK)
-        rc = measure(m, "seed-001 table", "seed-001", table_score, err);
+        rc = measure_score(m, "seed-001 table", "seed-001", table_score, err);
     if (rc == ERR_OK)
-        rc = measure(m, "lift", "lift", fit_score, err);
-    if (rc == ERR_OK)
-        rc = measure(m, "match (in-sample)", "match", fit_score, err);
-    if (rc == ERR_OK)
-        rc = measure(m, "match refit (honest)", NULL, fit_score, err);
-    if (rc == ERR_OK)
-        rc = measure(m, "recommend() refit", NULL, product_score, err);
-    if (rc == ERR_OK)
-        rc = measure(m, " ... x popularity", NULL, popular_product_score, err);
-    free(m->v);
+        rc = measure_program(m, err);
+    moods_free(m);
     free(m);
     return rc;
 }
