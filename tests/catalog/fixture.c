@@ -1,7 +1,9 @@
 #include "catalog/fixture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "catalog/policy.h"
 
 static const char films[] =
@@ -50,4 +52,16 @@ struct policy *fixture_policy(const char *name)
     struct policy *p = NULL;
     fixture_check(policy_load(&p, name, &err), &err);
     return p;
+}
+
+bool fixture_file_holds(const char *path, const char *text)
+{
+    void *data = NULL;
+    size_t len = 0;
+    bool found = false;
+    assert_int_equal(path_read(path, &data, &len, 1 << 24, NULL), ERR_OK);
+    for (size_t i = 0; i + strlen(text) <= len && !found; i++)
+        found = memcmp((char *)data + i, text, strlen(text)) == 0;
+    free(data);
+    return found;
 }

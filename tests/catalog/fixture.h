@@ -13,6 +13,9 @@ const char *fixture_build(const char *dir);
 /* Fails the test with the sentence when rc < 0. */
 void fixture_check(int rc, const struct err *err);
 
+/* Are these bytes somewhere in the file? */
+bool fixture_file_holds(const char *path, const char *text);
+
 /* A policy of the source tree, assets/policies/NAME.conf. */
 struct policy;
 struct policy *fixture_policy(const char *name);
