@@ -65,7 +65,7 @@ static int run_fold(struct fold_result *out, struct lab_values *v, const struct 
     str_addf(&model, "%s/fold%d.onnx", v->out, fold + 1);
     nn_view_fold(&train, &d->split[NN_TRAINING], v->folds, fold, false, (uint64_t)v->seed);
     nn_view_fold(&held, &d->split[NN_TRAINING], v->folds, fold, true, (uint64_t)v->seed);
-    int rc = training_open(&t, v, &train, &d->split[NN_VALIDATION], pool, err);
+    int rc = training_open(&t, v, &train, &d->split[NN_VALIDATION], NULL, pool, err);
     if (rc == 0)
         rc = learn(&t, v, model.s, err);
     if (rc == 0) {

@@ -3,7 +3,10 @@
  * FILES in --out: recipe.conf (the settings of the run), checkpoint (after the last epoch),
  * model.onnx (the best epoch; its temperature is fitted at the end), curves.csv, curves.png. The
  * model is written before the checkpoint: a run killed between the two learns that epoch again,
- * bit for bit, and writes the same model. */
+ * bit for bit, and writes the same model.
+ *
+ * RANKS. Under mpirun every process runs all of this on its share of each batch; the first one
+ * alone speaks and writes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,6 +20,7 @@
 #include "lab/lab.h"
 #include "lab/progress.h"
 #include "lab/training.h"
+#include "nn/ranks_mpi.h"
 
 /* The names of one run's files. */
 struct run_files {
@@ -101,15 +105,15 @@ static int finish_epoch(struct training *t, const struct lab_values *v, const st
     return rc;
 }
 
-static int learn(struct training *t, struct lab_values *v, const struct run_files *f,
+static int learn(struct training *t, struct lab_values *v, const struct run_files *f, bool first,
                  struct err *err)
 {
     int rc = 0;
     while (rc == 0 && !nn_trainer_done(t->trainer)) {
-        rc = nn_trainer_epoch(t->trainer, progress_show, &v->epochs, err);
-        if (rc == 0)
+        rc = nn_trainer_epoch(t->trainer, first ? progress_show : NULL, &v->epochs, err);
+        if (rc == 0 && first)
             rc = finish_epoch(t, v, f, err);
-        else
+        else if (first)
             progress_clear();
     }
     const struct nn_epoch *best = nn_trainer_best(t->trainer);
@@ -135,29 +139,33 @@ static int conclude(struct training *t, const struct run_files *f, const struct 
 }
 
 static int train_on(struct lab_values *v, const struct options *o, struct lab_data_set *d,
-                    const struct run_files *f, struct pool *pool, struct err *err)
+                    const struct run_files *f, struct nn_ranks *ranks, struct pool *pool,
+                    struct err *err)
 {
     struct training t;
     struct nn_view *val = &d->split[NN_VALIDATION];
-    int rc = training_open(&t, v, &d->split[NN_TRAINING], val, pool, err);
-    if (rc == 0)
-        rc = v->resume ? nn_trainer_load(t.trainer, f->checkpoint.s, err)
-                       : prepare_folder(o, v, f, err);
+    bool first = nn_ranks_index(ranks) == 0;
+    int rc = training_open(&t, v, &d->split[NN_TRAINING], val, ranks, pool, err);
+    if (rc == 0 && v->resume)
+        rc = nn_trainer_load(t.trainer, f->checkpoint.s, err);
+    else if (rc == 0 && first)
+        rc = prepare_folder(o, v, f, err);
     if (rc == 0) {
         printf("%s: %zu parameters, %.2f million multiply-adds; %d pictures to learn, %d to choose "
                "by\n",
                v->net != NULL ? v->net : v->init, nn_graph_parameters(t.graph, false),
                (double)nn_graph_macs(t.graph) / 1e6, d->split[NN_TRAINING].count, val->count);
         fflush(stdout);
-        rc = learn(&t, v, f, err);
+        rc = learn(&t, v, f, first, err);
     }
-    if (rc == 0)
+    if (rc == 0 && first)
         rc = conclude(&t, f, val, pool, err);
     training_close(&t);
     return rc;
 }
 
-static int run(struct lab_values *v, const struct options *o, struct err *err)
+static int run_rank(struct lab_values *v, const struct options *o, struct nn_ranks *ranks,
+                    struct err *err)
 {
     struct lab_data_set d;
     struct run_files f;
@@ -167,10 +175,27 @@ static int run(struct lab_values *v, const struct options *o, struct err *err)
     if (rc == 0)
         rc = lab_data_for_training(&d, v, stdout, err);
     if (rc == 0)
-        rc = train_on(v, o, &d, &f, pool, err);
+        rc = train_on(v, o, &d, &f, ranks, pool, err);
     lab_data_close(&d);
     pool_destroy(pool);
     files_free(&f);
+    return rc;
+}
+
+/* After an error the ranks are not stopped: mpirun ends those that wait for this one. */
+static int run(struct lab_values *v, const struct options *o, struct err *err)
+{
+    struct nn_ranks *ranks;
+    int rc = nn_ranks_mpi_start(&ranks, err);
+    if (rc < 0)
+        return rc;
+    if (nn_ranks_index(ranks) > 0 && freopen("/dev/null", "w", stdout) == NULL)
+        return err_errno(err, "/dev/null");
+    rc = run_rank(v, o, ranks, err);
+    if (rc == 0)
+        nn_ranks_mpi_stop(ranks);
+    else if (ranks != NULL)
+        err_prefix(err, "rank %d of %d", ranks->index + 1, ranks->count);
     return rc;
 }
 

@@ -170,7 +170,8 @@ static struct nn_train_config config_of(struct training *t, const struct lab_val
 }
 
 int training_open(struct training *out, const struct lab_values *v, const struct nn_view *train,
-                  const struct nn_view *val, struct pool *pool, struct err *err)
+                  const struct nn_view *val, struct nn_ranks *ranks, struct pool *pool,
+                  struct err *err)
 {
     *out = (struct training){0};
     int rc = build_graph(&out->graph, v, err);
@@ -181,6 +182,7 @@ int training_open(struct training *out, const struct lab_values *v, const struct
     if (rc < 0)
         return rc;
     struct nn_train_config config = config_of(out, v);
+    config.ranks = ranks;
     return nn_trainer_create(&out->trainer, out->graph, &config, train, val, pool, err);
 }
 

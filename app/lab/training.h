@@ -15,10 +15,14 @@ struct training {
     float *soft, *soft_share; /* the teacher's; NULL without one */
 };
 
+struct nn_ranks;
+
 /* Builds the network with fresh weights (or those of --init) and a trainer on the two views,
- * which it borrows. --teacher is asked about every row of the data. */
+ * which it borrows, for one of `ranks` (NULL: alone). --teacher is asked about every row of the
+ * data. */
 int training_open(struct training *out, const struct lab_values *v, const struct nn_view *train,
-                  const struct nn_view *val, struct pool *pool, struct err *err);
+                  const struct nn_view *val, struct nn_ranks *ranks, struct pool *pool,
+                  struct err *err);
 void training_close(struct training *t); /* also after a failed open */
 
 /* Writes the best weights with metadata to `path`. */

@@ -3,7 +3,7 @@
 
     cd tests/golden && ./make_golden.py
 
-tape.bin: for each case of test_tape.c: its name (32 bytes), the number of floats (int32), and the
+tape.bin: for each case of tape_cases.c: its name (32 bytes), the number of floats (int32), and the
 floats: outputs, loss, gradients of all parameters in order, running statistics after the step.
 For large networks each gradient is its length and 8 of its numbers. optim.bin is the same with
 weights after each step. Weights and inputs are not stored: both sides make them by pattern().

@@ -21,7 +21,7 @@
 #include "nn/onnx.h"
 #include "nn/tape.h"
 
-enum { SIDE = 48, CLASSES = 7, ARGS_MAX = 24 };
+enum { SIDE = 48, CLASSES = 7, ARGS_MAX = 32 };
 
 static const char *const labels[CLASSES] = {"angry", "disgust",  "fear",   "happy",
                                             "sad",   "surprise", "neutral"};
@@ -33,8 +33,8 @@ struct program {
     FILE *output; /* stdout and stderr */
 };
 
-/* args: NULL-ended, without the program's name. file_limit > 0: no file may grow beyond it, as on
- * a full disk. */
+/* args: NULL-ended, without the program's name; from "mpirun" on those of the launcher, when that
+ * is the first. file_limit > 0: no file may grow beyond it, as on a full disk. */
 static struct program start(const char *const *args, rlim_t file_limit)
 {
     struct program p;
@@ -55,6 +55,8 @@ static struct program start(const char *const *args, rlim_t file_limit)
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
         close(ends[1]);
+        if (strcmp(args[0], "mpirun") == 0)
+            execv(MOODREEL_MPIEXEC, argv + 1);
         execv(MOODREEL_LAB, argv);
         _exit(127);
     }
@@ -254,6 +256,83 @@ static void test_same_seed_same_model_whatever_the_threads(void **state)
                two),
            0, &out);
     assert_same_file(one, two, "model.onnx");
+    str_free(&out);
+}
+
+static void skip_without_mpi(void)
+{
+    if (MOODREEL_MPIEXEC[0] != '\0')
+        return;
+    print_message("skipped: this build is without MPI\n");
+    skip();
+}
+
+static void test_two_ranks_learn_what_one_does(void **state)
+{
+    (void)state;
+    skip_without_mpi();
+    const char *one = in(dir, "alone"), *two = in(dir, "shared");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--schedule",
+               "constant", "--epochs", "2", "--threads", "1", "--out", one),
+           0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", recipe, "--data", faces,
+               "--optimizer", "sgd", "--schedule", "constant", "--epochs", "1", "--threads", "1",
+               "--out", two),
+           0, &out);
+    assert_non_null(strstr(out.s, "epoch 1/1"));
+    assert_null(strstr(strstr(out.s, "epoch 1/1") + 1, "epoch 1/1")); /* one rank speaks */
+    str_clear(&out);
+    expect(RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", "--resume", "--epochs", "2",
+               "--out", two),
+           0, &out);
+    struct bytes a = read_file(one, "checkpoint"), b = read_file(two, "checkpoint");
+    struct bytes x = section(&a, "weights"), y = section(&b, "weights");
+    assert_int_equal(x.len, y.len);
+    for (size_t i = 0; i < x.len / sizeof(float); i++) {
+        float want, got;
+        memcpy(&want, (char *)x.data + i * sizeof want, sizeof want);
+        memcpy(&got, (char *)y.data + i * sizeof got, sizeof got);
+        if (!(fabsf(want - got) <= 1e-4f + 1e-3f * fabsf(want)))
+            fail_msg("weight %zu is %g alone, %g shared", i, (double)want, (double)got);
+    }
+    free(a.data);
+    free(b.data);
+    str_free(&out);
+}
+
+/* Kills a process that `parent` started, as a machine that fails would. */
+static int kill_child_of(pid_t parent)
+{
+    char path[64];
+    long child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld", &child), 1);
+    fclose(f);
+    return kill((pid_t)child, SIGKILL);
+}
+
+static void test_a_failing_rank_ends_all(void **state)
+{
+    (void)state;
+    skip_without_mpi();
+    struct str out = {0};
+    int status = RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", recipe, "--data", faces,
+                     "--batch", "6", "--out", in(dir, "odd"));
+    assert_true(status > 0);
+    assert_non_null(strstr(out.s, "of 2: a batch of 6 does not spread over 2 ranks"));
+    str_clear(&out);
+    const char *args[] = {"mpirun", "-n",  "2",        MOODREEL_LAB, "train", recipe,
+                          "--data", faces, "--epochs", "500",        "--out", in(dir, "dies"),
+                          NULL};
+    struct program p = start(args, 0);
+    assert_true(wait_for_line(&p, "epoch 1/500"));
+    assert_int_equal(kill_child_of(p.pid), 0);
+    assert_true(finish(&p, &out) > 0);
+    assert_non_null(strstr(out.s, "signal 9"));
     str_free(&out);
 }
 
@@ -628,6 +707,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_and_resumed_equals_uninterrupted),
         cmocka_unit_test(test_same_seed_same_model_whatever_the_threads),
+        cmocka_unit_test(test_two_ranks_learn_what_one_does),
+        cmocka_unit_test(test_a_failing_rank_ends_all),
         cmocka_unit_test(test_evaluate_adds_up),
         cmocka_unit_test(test_transfer_keeps_what_is_frozen),
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
