@@ -161,7 +161,7 @@ static int pack(struct nn__compiler *c, const struct nn__job *j, struct winograd
         for (size_t i = 0; i < each * (size_t)oc; i++)
             scaled[i] = from[i] * (scale ? scale[i / each] : 1);
         nn_conv16_pack(scaled, oc, ic, 3, 3, direct);
-        struct nn_winograd_weights w = {v->w.m, nn_blocks(oc), nn_blocks(ic), direct, u};
+        struct nn_winograd_weights w = {v->w.m, nn_blocks(oc), nn_blocks(ic), direct, u, NULL};
         c->plan->k->winograd_weights(&w, 0, nn_blocks(oc));
     }
     mem_free_aligned(direct);

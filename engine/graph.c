@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/kernels.h"
 
 enum { ARENA_BLOCK = 16384 };
 
@@ -16,6 +17,11 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[NN_DTYPE_COUNT] = {{"f32", 4}, {"i64", 8}, {"i32", 4}, {"u8", 1}, {"i8", 1}, {"bool", 1}};
+
+bool nn_bf16_is_fast(void)
+{
+    return strcmp(nn_kernels()->isa, "avx512bf16") == 0;
+}
 
 size_t nn_dtype_size(enum nn_dtype t)
 {

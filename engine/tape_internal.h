@@ -96,6 +96,7 @@ struct nn_tape {
     const struct nn_kernels *k;
     struct arena *arena;
     int batch, count; /* planned; of the running step */
+    enum nn_precision precision;
     enum nn_tape_mode mode;
     uint64_t step;
     struct tape_tensor **tensors; /* by graph value; NULL: constants, fused or unused */

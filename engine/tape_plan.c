@@ -518,8 +518,8 @@ static int check_graph(const struct nn_graph *g, int batch, struct err *err)
     return 0;
 }
 
-int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch, struct pool *pool,
-                   struct err *err)
+int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch,
+                   enum nn_precision precision, struct pool *pool, struct err *err)
 {
     int code = check_graph(g, batch, err);
     if (code < 0)
@@ -528,6 +528,7 @@ int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch, struct p
     t->graph = g;
     t->pool = pool;
     t->batch = batch;
+    t->precision = precision;
     t->k = nn_kernels();
     t->arena = arena_create(ARENA_BLOCK);
     code = plan(t, err);

@@ -4,7 +4,8 @@
  * weight gradient is summed in the transformed domain, one sum a slot in memory that all layers
  * share, and comes back when the slots have been added in order; scratch belongs to threads.
  * Large weights would be read again for every group. Those layers transform the whole batch into
- * one scratch and then take position by position, whose weights fit the cache. */
+ * one scratch and then take position by position, whose weights fit the cache.
+ * In bfloat16 the transformed operands are rounded; what is summed and transformed stays float. */
 #include <math.h>
 #include <string.h>
 
@@ -18,8 +19,9 @@ enum { LARGE_SUM = 1 << 20 }; /* transformed weights in floats that the caches d
 struct tape_winograd {
     int m, positions, tiles; /* tiles of one image */
     bool large;
-    float *u, *u_back; /* transformed weights: forward, of the input gradient */
+    float *u, *u_back; /* transformed weights: forward, of the input gradient; or bfloat16 */
     size_t sum;        /* floats of a weight gradient's sum */
+    bool bf16;
 };
 
 /* The cheaper tile by multiplications; 0: direct convolution needs fewer still. */
@@ -49,6 +51,7 @@ struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
         return NULL;
     struct tape_winograd *f = arena_alloc(t->arena, sizeof *f);
     f->m = m;
+    f->bf16 = t->precision == NN_BF16;
     f->positions = (m + 2) * (m + 2);
     f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
     f->sum = nn_winograd_weights_size(m, c->oc, c->ic);
@@ -64,6 +67,7 @@ struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
         most = back > most ? back : most;
     }
     most *= f->large ? t->batch : c->group;
+    most += most % 2; /* bfloat16 takes pairs of them */
     want_at_least(f->large ? &t->large_scratch_floats : &t->scratch_floats,
                   nn_winograd_scratch(m, c->ic, most) + nn_winograd_scratch(m, c->oc, most));
     want_at_least(&t->sum_floats, f->large ? f->sum : f->sum * TAPE_SLOTS);
@@ -78,8 +82,8 @@ bool tape__winograd_large(const struct tape_conv *c)
 static void transform(const struct nn_tape *t, const struct tape_winograd *f, int oc_blocks,
                       int ic_blocks, float *w, float *u)
 {
-    struct nn_winograd_weights k = {f->m, oc_blocks, ic_blocks, w, u};
-    t->k->winograd_weights(&k, 0, oc_blocks);
+    struct nn_winograd_weights k = {f->m, oc_blocks, ic_blocks, w, u, (uint16_t *)(void *)u};
+    (f->bf16 ? t->k->bwinograd_weights : t->k->winograd_weights)(&k, 0, oc_blocks);
 }
 
 void tape__winograd_prepare(const struct nn_tape *t, struct tape_op *op)
@@ -88,6 +92,44 @@ void tape__winograd_prepare(const struct nn_tape *t, struct tape_op *op)
     transform(t, c->fast, c->out_blocks, c->in_blocks, c->packed, c->fast->u);
     if (t->mode == NN_TRAIN && op->inputs[0].tensor->has_grad && op->y->has_grad)
         transform(t, c->fast, c->in_blocks, c->out_blocks, c->flipped, c->fast->u_back);
+}
+
+/* The slots of either precision. u, v and s point at both kinds of elements. */
+
+static void set_scratch(struct nn_winograd *w, int tiles, float *scratch)
+{
+    w->v = scratch;
+    w->s = scratch + nn_winograd_scratch(w->m, w->ic, tiles);
+    w->bv = (uint16_t *)(void *)w->v;
+    w->bs = (uint16_t *)(void *)w->s;
+}
+
+static void transform_in(const struct nn_tape *t, const struct nn_winograd *w, int b0, int b1)
+{
+    (t->precision == NN_BF16 ? t->k->bwinograd_in : t->k->winograd_in)(w, b0, b1);
+}
+
+static void multiply(const struct nn_tape *t, const struct nn_winograd *w, int p0, int p1)
+{
+    void (*mul)(const struct nn_winograd *, int, int, int, int) =
+        t->precision == NN_BF16 ? t->k->bwinograd_mul : t->k->winograd_mul;
+    mul(w, p0, p1, 0, nn_blocks(w->oc));
+}
+
+static void transform_in_for_dw(const struct nn_tape *t, const struct nn_winograd *w, int b0,
+                                int b1)
+{
+    (t->precision == NN_BF16 ? t->k->bwinograd_in_pairs : t->k->winograd_in)(w, b0, b1);
+}
+
+static void transform_dy(const struct nn_tape *t, const struct nn_winograd *w, int b0, int b1)
+{
+    (t->precision == NN_BF16 ? t->k->bwinograd_dy_pairs : t->k->winograd_dy)(w, b0, b1);
+}
+
+static void multiply_dw(const struct nn_tape *t, const struct nn_winograd *w, int p0, int p1)
+{
+    (t->precision == NN_BF16 ? t->k->bwinograd_dw : t->k->winograd_dw)(w, p0, p1);
 }
 
 /* Work by slots with a thread's scratch */
@@ -120,12 +162,17 @@ static void convolve(const struct nn_tape *t, struct nn_winograd w, int images, 
     int chunk = nn_winograd_chunk(w.m, w.ic, w.oc, all);
     for (w.first = 0; w.first < all; w.first += chunk) {
         w.tiles = all - w.first < chunk ? all - w.first : chunk;
-        w.v = scratch;
-        w.s = scratch + nn_winograd_scratch(w.m, w.ic, w.tiles);
-        t->k->winograd_in(&w, 0, nn_blocks(w.ic));
-        t->k->winograd_mul(&w, 0, (w.m + 2) * (w.m + 2), 0, nn_blocks(w.oc));
+        set_scratch(&w, w.tiles, scratch);
+        transform_in(t, &w, 0, nn_blocks(w.ic));
+        multiply(t, &w, 0, (w.m + 2) * (w.m + 2));
         t->k->winograd_out(&w, 0, nn_blocks(w.oc));
     }
+}
+
+static void set_weights(struct nn_winograd *w, float *u)
+{
+    w->u = u;
+    w->bu = (uint16_t *)(void *)u;
 }
 
 static struct nn_winograd describe(const struct nn_tape *t, const struct tape_op *op, int first)
@@ -134,7 +181,7 @@ static struct nn_winograd describe(const struct nn_tape *t, const struct tape_op
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
     struct nn_winograd w = {.m = c->fast->m, .ic = c->ic, .oc = c->oc, .oh = y->h, .ow = y->w};
     w.x = tape__conv_input(t, op, first);
-    w.u = c->fast->u;
+    set_weights(&w, c->fast->u);
     w.bias = c->has_bias ? c->bias : NULL;
     w.y = tape__image(y, first);
     w.x_image = x->at.image;
@@ -173,8 +220,7 @@ static struct nn_winograd describe_dw(struct nn_tape *t, const struct tape_op *o
     w.y_row = at->row;
     w.u = t->sums + (size_t)slot * c->fast->sum;
     w.tiles = (last - first) * c->fast->tiles;
-    w.v = scratch;
-    w.s = scratch + nn_winograd_scratch(w.m, w.ic, w.tiles);
+    set_scratch(&w, w.tiles + w.tiles % 2, scratch);
     return w;
 }
 
@@ -183,9 +229,9 @@ static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int fir
 {
     const struct tape_conv *c = op->own;
     struct nn_winograd w = describe_dw(t, op, first, last, slot, scratch);
-    t->k->winograd_in(&w, 0, c->in_blocks);
-    t->k->winograd_dy(&w, 0, c->out_blocks);
-    t->k->winograd_dw(&w, 0, c->fast->positions);
+    transform_in_for_dw(t, &w, 0, c->in_blocks);
+    transform_dy(t, &w, 0, c->out_blocks);
+    multiply_dw(t, &w, 0, c->fast->positions);
 }
 
 /* The input gradient is a convolution of dy with the flipped weights, added to what is there. */
@@ -195,7 +241,7 @@ static struct nn_winograd describe_dx(const struct tape_op *op, int first)
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
     struct nn_winograd w = {.m = c->fast->m, .ic = c->oc, .oc = c->ic, .oh = x->h, .ow = x->w};
     w.x = tape__conv_output_gradient_at(op, first);
-    w.u = c->fast->u_back;
+    set_weights(&w, c->fast->u_back);
     w.y = tape__grad_image(x, first);
     w.add = op->inputs[0].add ? w.y : NULL;
     w.x_image = y->grad_at.image;
@@ -245,7 +291,7 @@ static void finish_weights(struct nn_tape *t, struct tape_op *op, int block)
             t->k->axpby(1, t->sums + (size_t)s * f->sum + at, 1, t->sums + at, row);
         }
     memset(c->dw + (size_t)block * row * 9, 0, row * 9 * sizeof *c->dw);
-    struct nn_winograd_weights k = {f->m, c->out_blocks, c->in_blocks, c->dw, t->sums};
+    struct nn_winograd_weights k = {f->m, c->out_blocks, c->in_blocks, c->dw, t->sums, NULL};
     t->k->winograd_weights_back(&k, block, block + 1);
 }
 
@@ -266,14 +312,21 @@ static void batch_in(void *arg, int begin, int end, int thread)
 {
     const struct batch_work *b = arg;
     (void)thread;
-    b->tape->k->winograd_in(&b->w, begin, end);
+    transform_in(b->tape, &b->w, begin, end);
+}
+
+static void batch_in_for_dw(void *arg, int begin, int end, int thread)
+{
+    const struct batch_work *b = arg;
+    (void)thread;
+    transform_in_for_dw(b->tape, &b->w, begin, end);
 }
 
 static void batch_mul(void *arg, int begin, int end, int thread)
 {
     const struct batch_work *b = arg;
     (void)thread;
-    b->tape->k->winograd_mul(&b->w, begin, end, 0, nn_blocks(b->w.oc));
+    multiply(b->tape, &b->w, begin, end);
 }
 
 static void batch_out(void *arg, int begin, int end, int thread)
@@ -287,7 +340,7 @@ static void batch_dy(void *arg, int begin, int end, int thread)
 {
     const struct batch_work *b = arg;
     (void)thread;
-    b->tape->k->winograd_dy(&b->w, begin, end);
+    transform_dy(b->tape, &b->w, begin, end);
 }
 
 static void batch_dw(void *arg, int begin, int end, int thread)
@@ -297,14 +350,13 @@ static void batch_dw(void *arg, int begin, int end, int thread)
     size_t step =
         nn_winograd_weights_size(b->w.m, b->w.oc, b->w.ic) / (size_t)((b->w.m + 2) * (b->w.m + 2));
     memset(b->w.u + (size_t)begin * step, 0, (size_t)(end - begin) * step * sizeof *b->w.u);
-    b->tape->k->winograd_dw(&b->w, begin, end);
+    multiply_dw(b->tape, &b->w, begin, end);
 }
 
 static void convolve_batch(struct nn_tape *t, struct nn_winograd w)
 {
     w.tiles = t->count * nn_winograd_tiles(w.m, w.oh, w.ow);
-    w.v = t->large_scratch;
-    w.s = w.v + nn_winograd_scratch(w.m, w.ic, w.tiles);
+    set_scratch(&w, w.tiles, t->large_scratch);
     struct batch_work b = {t, w};
     pool_for(t->pool, nn_blocks(w.ic), 1, batch_in, &b);
     pool_for(t->pool, (w.m + 2) * (w.m + 2), 1, batch_mul, &b);
@@ -315,7 +367,7 @@ static void sum_weights_batch(struct nn_tape *t, struct tape_op *op)
 {
     const struct tape_conv *c = op->own;
     struct batch_work b = {t, describe_dw(t, op, 0, t->count, 0, t->large_scratch)};
-    pool_for(t->pool, c->in_blocks, 1, batch_in, &b);
+    pool_for(t->pool, c->in_blocks, 1, batch_in_for_dw, &b);
     pool_for(t->pool, c->out_blocks, 1, batch_dy, &b);
     pool_for(t->pool, c->fast->positions, 1, batch_dw, &b);
     tape__each(t, op, c->out_blocks, finish_weights);

@@ -143,7 +143,7 @@ int nn_trainer_create(struct nn_trainer **out, struct nn_graph *g, const struct 
     t->outputs = nn_graph_output_count(g);
     t->plateau.scale = 1;
     set_class_weights(t);
-    rc = nn_tape_create(&t->tape, g, c->batch / nn_ranks_count(c->ranks), pool, err);
+    rc = nn_tape_create(&t->tape, g, c->batch / nn_ranks_count(c->ranks), c->precision, pool, err);
     if (rc < 0) {
         nn_trainer_destroy(t);
         return rc;

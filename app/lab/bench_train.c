@@ -38,12 +38,12 @@ static void fill(struct learner *l, const struct nn_graph *g, int batch)
         l->labels[i] = (int)rng_below(&rng, (uint32_t)nn_tape_output_width(l->tape, 0));
 }
 
-static int learner_open(struct learner *l, struct nn_graph *g, int batch, struct pool *pool,
-                        struct err *err)
+static int learner_open(struct learner *l, struct nn_graph *g, int batch,
+                        enum nn_precision precision, struct pool *pool, struct err *err)
 {
     struct nn_optim_params adam = nn_optim_defaults(NN_ADAM);
     *l = (struct learner){0};
-    int rc = nn_tape_create(&l->tape, g, batch, pool, err);
+    int rc = nn_tape_create(&l->tape, g, batch, precision, pool, err);
     if (rc < 0)
         return rc;
     l->optim = nn_optim_create(l->tape, &adam);
@@ -89,36 +89,57 @@ void bench_training_header(void)
            "median ms", "min ms", "images/s", "GFLOP/s", "peak");
 }
 
+/* One line of the result. */
+struct row {
+    const char *model, *type;
+    int batch, threads;
+    struct timing time;
+    double macs, peak;
+};
+
 /* GFLOP/s counts three times the direct algorithm's forward pass, as is usual. */
-static void report(const char *name, int batch, int threads, struct timing t, double macs,
-                   double peak, json_t *rows)
+static void report(const struct row *r, json_t *rows)
 {
-    double images = batch * 1e3 / t.median_ms, gflops = 6e-9 * macs * images;
+    double images = r->batch * 1e3 / r->time.median_ms, gflops = 6e-9 * r->macs * images;
     if (rows == NULL) {
-        printf("%-24.24s %-4s %5d %7d %10.2f %10.2f %9.1f %9.1f %5.0f%%\n", name, "fp32", batch,
-               threads, t.median_ms, t.min_ms, images, gflops, gflops / peak * 100);
+        printf("%-24.24s %-4s %5d %7d %10.2f %10.2f %9.1f %9.1f %5.0f%%\n", r->model, r->type,
+               r->batch, r->threads, r->time.median_ms, r->time.min_ms, images, gflops,
+               gflops / r->peak * 100);
         fflush(stdout);
         return;
     }
     json_array_append_new(
-        rows, json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f}", "training", name, "batch",
-                        batch, "threads", threads, "type", "fp32", "median_ms", t.median_ms,
-                        "min_ms", t.min_ms, "images_per_second", images, "gflops", gflops,
-                        "peak_gflops", peak));
+        rows, json_pack("{s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "training", r->model,
+                        "type", r->type, "batch", r->batch, "threads", r->threads, "median_ms",
+                        r->time.median_ms, "min_ms", r->time.min_ms, "images_per_second", images,
+                        "gflops", gflops, "peak_gflops", r->peak));
+}
+
+static int measure(struct nn_graph *g, enum nn_precision precision, struct row *r, int runs,
+                   struct pool *pool, json_t *rows, struct err *err)
+{
+    struct learner l;
+    int rc = learner_open(&l, g, r->batch, precision, pool, err);
+    if (rc < 0)
+        return rc;
+    r->type = precision == NN_BF16 ? "bf16" : "fp32";
+    r->time = time_steps(&l, runs);
+    r->peak = nn_peak_gflops(pool);
+    report(r, rows);
+    learner_close(&l);
+    return 0;
 }
 
 int bench_training(struct nn_graph *g, const char *name, const struct lab_values *v,
                    const struct options *o, json_t *rows, struct err *err)
 {
     struct pool *pool = pool_create(v->threads);
-    int runs = options_given(o, "runs") ? v->runs : STEPS;
-    struct learner l;
-    int rc = learner_open(&l, g, v->batch, pool, err);
-    if (rc == 0) {
-        double peak = nn_peak_gflops(pool);
-        report(name, v->batch, pool_size(pool), time_steps(&l, runs), (double)nn_graph_macs(g),
-               peak, rows);
-        learner_close(&l);
+    int runs = options_given(o, "runs") ? v->runs : STEPS, rc = 0;
+    for (int p = NN_FP32; p <= NN_BF16 && rc == 0; p++) {
+        struct row r = {.model = name, .batch = v->batch, .threads = pool_size(pool),
+                        .macs = (double)nn_graph_macs(g)};
+        if (!options_given(o, "precision") || v->precision == p)
+            rc = measure(g, (enum nn_precision)p, &r, runs, pool, rows, err);
     }
     pool_destroy(pool);
     return rc;

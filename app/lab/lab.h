@@ -35,6 +35,7 @@ struct lab_values {
     double width, mean, std;
     /* training */
     int epochs, batch, patience, threads, seed;
+    int precision; /* enum nn_precision */
     int optimizer; /* enum nn_optim_kind */
     double rate, momentum, weight_decay, clip, ema;
     int schedule; /* enum nn_schedule */

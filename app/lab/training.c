@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define LOG_MODULE "train"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "lab/predictor.h"
@@ -150,6 +152,7 @@ static struct nn_train_config config_of(struct training *t, const struct lab_val
                                     .batch = v->batch,
                                     .patience = v->patience,
                                     .seed = (uint64_t)v->seed,
+                                    .precision = (enum nn_precision)v->precision,
                                     .optim = optim_of(v),
                                     .rate = (float)v->rate,
                                     .schedule = (enum nn_schedule)v->schedule,
@@ -183,6 +186,8 @@ int training_open(struct training *out, const struct lab_values *v, const struct
         return rc;
     struct nn_train_config config = config_of(out, v);
     config.ranks = ranks;
+    if (config.precision == NN_BF16 && !nn_bf16_is_fast())
+        log_warn("this processor has no AVX512_BF16: --precision bf16 works, but slower than fp32");
     return nn_trainer_create(&out->trainer, out->graph, &config, train, val, pool, err);
 }
 

@@ -1,4 +1,4 @@
-/* AVX-512 BF16: dot products of two bfloat16. */
+/* AVX-512 BF16: dot products of two bfloat16, and rounding to them (denormals become zero). */
 #if !defined(__AVX512BF16__)
 #error "compile this file with the flags of cmake/Kernels.cmake"
 #endif
@@ -17,8 +17,33 @@
 #define DOT_ANY_SHAPES(T) CONV_ANY_TILES(T)
 #include "kernels/dot16.inc"
 
+#undef STORE_BF16
+#define STORE_BF16(p, v)                                                                           \
+    _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh((__m512)(v)))
+#define STORE_PAIRS(p, a, b) _mm512_storeu_si512((p), pairs_of((__m512)(a), (__m512)(b)))
+
+static inline __m512i pairs_of(__m512 a, __m512 b)
+{
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9,
+                                           24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1,
+                                           16, 0);
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+}
+
+#include "kernels/bdw16.inc"
+#include "kernels/winograd_tile.inc"
+#include "kernels/bwinograd.inc"
+
 void nn_kernels_init_avx512bf16(struct nn_kernels *k)
 {
     k->isa = "avx512bf16";
     k->bconv16 = bconv16;
+    k->bconv16_dw = bconv16_dw;
+    k->pairs16 = pairs16;
+    k->bwinograd_weights = bwinograd_weights;
+    k->bwinograd_in = bwinograd_in;
+    k->bwinograd_mul = bwinograd_mul;
+    k->bwinograd_in_pairs = bwinograd_in_pairs;
+    k->bwinograd_dy_pairs = bwinograd_dy_pairs;
+    k->bwinograd_dw = bwinograd_dw;
 }

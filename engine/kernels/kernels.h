@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Convolution of one image: conv16, conv16_planar and depthwise16.
  * y = clip(sum over taps of w * x + bias + add + (accumulate ? y : 0)). */
@@ -71,6 +72,7 @@ struct nn_dot16 {
     int kh, kw;
     int stride_h, stride_w;
     int dilation_h, dilation_w;
+    bool accumulate;         /* only where y is floats, as in nn_conv16 */
     float lo, hi;
 };
 
@@ -88,6 +90,28 @@ struct nn_conv16_dw {
     int dilation_h, dilation_w;
 };
 
+/* The same for dense convolutions in bfloat16, summed in floats. x and dy hold pairs of pixels that
+ * follow each other along a row of the output, [row][pair][16 lanes][2], as pairs16 makes them; x
+ * once for every kernel column. */
+struct nn_bconv16_dw {
+    const uint16_t *x, *dy;
+    float *dw;
+    size_t x_image, x_plane, x_row, x_tap; /* x_tap: from one kernel column to the next */
+    size_t dy_image, dy_plane, dy_row;
+    int images;
+    int ic;
+    int oh, pairs; /* rows, and pairs in a row */
+    int kh, kw;
+    int stride_h, dilation_h;
+};
+/* Pixels 0, step, 2 step, ... of each row of C16 planes -> pairs; a last one alone pairs with 0. */
+struct nn_pairs16 {
+    const float *src;
+    uint16_t *dst;
+    size_t src_plane, src_row, dst_plane, dst_row;
+    int rows, cols, step; /* cols: pixels that are taken */
+};
+
 /* Winograd's minimal filtering for 3 x 3, stride 1 (Lavin and Gray, "Fast algorithms for
  * convolutional neural networks", 2016): an output tile of m x m costs (m + 2)^2 products instead
  * of 9 m^2. Work goes on `tiles` tiles at a time, numbered from `first` row by row and image by
@@ -100,7 +124,12 @@ struct nn_conv16_dw {
  * gradient after the last; the more tiles in a chunk the better, 100 are good):
  *   winograd_in    v                                          winograd_dy   s = A y A', y holds dy
  *   winograd_dw    u += s v summed over the tiles             winograd_weights_back  w += G' u G
- * The input gradient is a forward pass with the flipped weights. */
+ * The input gradient is a forward pass with the flipped weights.
+ *
+ * In bfloat16 the operands of the products are rounded, the sums and all else stay floats: the
+ * slots bwinograd_* read and write bu, bv and bs in the place of u, v and s. Errors are then about
+ * 0.4 % (m = 2) and 1.2 % (4) of the outputs' deviation; m = 6 is not for it. The weight gradient
+ * takes its operands in pairs of tiles, [block][pair][16][2], an odd last tile with zero. */
 struct nn_winograd {
     int m;                   /* 2, 4 or 6 */
     int ic, oc, oh, ow;
@@ -108,6 +137,8 @@ struct nn_winograd {
     const float *x;          /* padded (oh + 2) x (ow + 2); what lies past it counts as zero */
     float *u;                /* [(m + 2)^2][oc blocks][ic blocks][16 ic][16 oc]; dw writes it */
     float *v, *s;            /* scratch: nn_winograd_scratch(m, ic or oc, tiles) floats */
+    uint16_t *bu;            /* [(m + 2)^2][oc blocks][ic blocks][16 / 2][16 oc][2 ic] */
+    uint16_t *bv, *bs;       /* scratch of as many elements; in pairs: of an even count of tiles */
     const float *bias, *add; /* NULL: none */
     float *y;                /* only out writes it */
     size_t x_image, x_plane, x_row, y_image, y_plane, y_row, add_image, add_plane, add_row;
@@ -117,6 +148,7 @@ struct nn_winograd_weights {
     int m, oc_blocks, ic_blocks;
     float *w;                /* packed dense 3 x 3 weights; only weights_back writes them */
     float *u;
+    uint16_t *bu;
 };
 
 /* Packed dense weights -> those of the input gradient: in and out swapped, taps reversed,
@@ -271,6 +303,8 @@ struct nn_step {
     X(void, conv16_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)       \
     X(void, conv16_planar_dw, (const struct nn_conv16_dw *c, int o0, int o1, int i0, int i1), 2e-7)\
     X(void, depthwise16_dw, (const struct nn_conv16_dw *c, int b0, int b1), 2e-7)                  \
+    X(void, bconv16_dw, (const struct nn_bconv16_dw *c, int o0, int o1, int i0, int i1), 1e-6)     \
+    X(void, pairs16, (const struct nn_pairs16 *p, int b0, int b1), 1e-6)                           \
     X(void, flip16, (const struct nn_flip16 *f, int i0, int i1), 0)                                \
     /* Winograd: positions [p0, p1) of (m + 2)^2; the oc blocks of winograd_weights. */            \
     X(void, winograd_weights, (const struct nn_winograd_weights *w, int b0, int b1), 4e-7)         \
@@ -280,6 +314,13 @@ struct nn_step {
     X(void, winograd_out, (const struct nn_winograd *w, int b0, int b1), 1e-4)                     \
     X(void, winograd_dy, (const struct nn_winograd *w, int b0, int b1), 1e-4)                      \
     X(void, winograd_dw, (const struct nn_winograd *w, int p0, int p1), 2e-7)                      \
+    /* The same in bfloat16. */                                                                    \
+    X(void, bwinograd_weights, (const struct nn_winograd_weights *w, int b0, int b1), 4e-7)        \
+    X(void, bwinograd_in, (const struct nn_winograd *w, int b0, int b1), 2e-6)                     \
+    X(void, bwinograd_mul, (const struct nn_winograd *w, int p0, int p1, int b0, int b1), 1e-6)    \
+    X(void, bwinograd_in_pairs, (const struct nn_winograd *w, int b0, int b1), 2e-6)               \
+    X(void, bwinograd_dy_pairs, (const struct nn_winograd *w, int b0, int b1), 1e-4)               \
+    X(void, bwinograd_dw, (const struct nn_winograd *w, int p0, int p1), 1e-6)                     \
     /* Layout: blocks [b0, b1). */                                                                 \
     X(void, pad16, (const struct nn_pad16 *p, int b0, int b1), 0)                                  \
     X(void, crop16, (const struct nn_pad16 *p, int b0, int b1), 0)                                 \
@@ -401,6 +442,24 @@ struct nn_phase {
 };
 int nn_taps(int kernel, int first, int step); /* how many of first, first + step, ... < kernel */
 struct nn_phase nn_conv_phase(int kernel, int stride, int pad, int phase);
+
+/* Nearest bfloat16, ties to even; NaN stays NaN. (Processors may round denormals to zero.) */
+static inline uint16_t nn_bf16_of(float v)
+{
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    if (v != v)
+        return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+static inline float nn_f32_of_bf16(uint16_t b)
+{
+    uint32_t u = (uint32_t)b << 16;
+    float v;
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
 
 static inline int nn_blocks(int channels)
 {

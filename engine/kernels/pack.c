@@ -95,16 +95,6 @@ void nn_qconv16_pack(const int8_t *oihw, int oc, int ic, int kh, int kw, int8_t 
             }
 }
 
-/* Round to nearest even; a NaN stays one. */
-static uint16_t bf16_of(float v)
-{
-    uint32_t u;
-    memcpy(&u, &v, sizeof u);
-    if (v != v)
-        return (uint16_t)(u >> 16 | 0x40);
-    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
 void nn_bconv16_pack(const float *conv16_packed, int oc, int ic, int kh, int kw, uint16_t *packed)
 {
     size_t blocks = nn_dot16_size(oc, ic, kh, kw) / 256;
@@ -112,7 +102,7 @@ void nn_bconv16_pack(const float *conv16_packed, int oc, int ic, int kh, int kw,
         for (int i = 0; i < 16; i++)
             for (int o = 0; o < 16; o++)
                 packed[b * 256 + i / 2 * 32 + o * 2 + i % 2] =
-                    bf16_of(conv16_packed[b * 256 + i * 16 + o]);
+                    nn_bf16_of(conv16_packed[b * 256 + i * 16 + o]);
 }
 
 void nn_depthwise16_flip(const struct nn_flip16 *f)

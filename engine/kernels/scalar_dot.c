@@ -2,24 +2,6 @@
 #include "kernels/kernels.h"
 
 #include <math.h>
-#include <string.h>
-
-static float f32_of_bf16(uint16_t b)
-{
-    uint32_t u = (uint32_t)b << 16;
-    float v;
-    memcpy(&v, &u, sizeof v);
-    return v;
-}
-
-static uint16_t bf16_of_f32(float v)
-{
-    uint32_t u;
-    memcpy(&u, &v, sizeof u);
-    if (v != v)
-        return (uint16_t)(u >> 16 | 0x40);
-    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
 
 /* NaN becomes 0. */
 static uint8_t u8_of_f32(float v)
@@ -34,6 +16,8 @@ static void finish_pixel(const struct nn_dot16 *c, const float *sum, int b, int 
     size_t add = b * c->add_plane + row * c->add_row + (size_t)col * 16;
     for (int l = 0; l < 16; l++) {
         float v = c->scale != NULL ? sum[l] * c->scale[b * 16 + l] : sum[l];
+        if (c->accumulate)
+            v += c->y[y + l];
         if (c->bias != NULL)
             v += c->bias[b * 16 + l];
         if (c->add != NULL)
@@ -46,7 +30,7 @@ static void finish_pixel(const struct nn_dot16 *c, const float *sum, int b, int 
         else if (c->y_u8 != NULL)
             c->y_u8[y + l] = u8_of_f32(v * c->y_scale + c->y_shift);
         else
-            c->y_bf16[y + l] = bf16_of_f32(v);
+            c->y_bf16[y + l] = nn_bf16_of(v);
     }
 }
 
@@ -89,7 +73,8 @@ static void bconv_pixel(const struct nn_dot16 *c, int b, int row, int col)
                     (const uint16_t *)c->x + ib * c->x_plane + tap_at(c, row, col, kh, kw);
                 for (int i = 0; i < 16 && i < c->ic - ib * 16; i++)
                     for (int l = 0; l < 16; l++)
-                        sum[l] += f32_of_bf16(x[i]) * f32_of_bf16(w[i / 2 * 32 + l * 2 + i % 2]);
+                        sum[l] += nn_f32_of_bf16(x[i]) *
+                                  nn_f32_of_bf16(w[i / 2 * 32 + l * 2 + i % 2]);
             }
     finish_pixel(c, sum, b, row, col);
 }
@@ -163,19 +148,65 @@ static void f32_to_u8(const float *x, float scale, float shift, uint8_t *y, size
 static void f32_to_bf16(const float *x, uint16_t *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = bf16_of_f32(x[i]);
+        y[i] = nn_bf16_of(x[i]);
 }
 
 static void bf16_to_f32(const uint16_t *x, float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = f32_of_bf16(x[i]);
+        y[i] = nn_f32_of_bf16(x[i]);
+}
+
+/* One tap of one pair of blocks: 16 rows of dw. */
+static void bconv_dw_tap(const struct nn_bconv16_dw *c, const uint16_t *x, const uint16_t *dy,
+                         float *dw, int ic)
+{
+    for (int n = 0; n < c->images; n++)
+        for (int row = 0; row < c->oh; row++)
+            for (int q = 0; q < c->pairs * 2; q++) {
+                const uint16_t *xp = x + n * c->x_image + row * c->stride_h * c->x_row;
+                const uint16_t *dp = dy + n * c->dy_image + row * c->dy_row;
+                size_t at = (size_t)(q / 2) * 32 + q % 2;
+                for (int i = 0; i < ic; i++)
+                    for (int l = 0; l < 16; l++)
+                        dw[i * 16 + l] +=
+                            nn_f32_of_bf16(xp[at + i * 2]) * nn_f32_of_bf16(dp[at + l * 2]);
+            }
+}
+
+static void bconv16_dw(const struct nn_bconv16_dw *c, int o0, int o1, int i0, int i1)
+{
+    const int blocks = nn_blocks(c->ic);
+    for (int o = o0; o < o1; o++)
+        for (int i = i0; i < i1; i++)
+            for (int tap = 0; tap < c->kh * c->kw; tap++)
+                bconv_dw_tap(c,
+                             c->x + i * c->x_plane + tap % c->kw * c->x_tap +
+                                 tap / c->kw * c->dilation_h * c->x_row,
+                             c->dy + o * c->dy_plane,
+                             c->dw + (((size_t)o * blocks + i) * c->kh * c->kw + tap) * 256,
+                             c->ic - i * 16 < 16 ? c->ic - i * 16 : 16);
+}
+
+static void pairs16(const struct nn_pairs16 *p, int b0, int b1)
+{
+    for (int b = b0; b < b1; b++)
+        for (int row = 0; row < p->rows; row++)
+            for (int q = 0; q < (p->cols + 1) / 2 * 2; q++) {
+                const float *src =
+                    p->src + b * p->src_plane + row * p->src_row + (size_t)q * p->step * 16;
+                uint16_t *dst = p->dst + b * p->dst_plane + row * p->dst_row + q / 2 * 32 + q % 2;
+                for (int l = 0; l < 16; l++)
+                    dst[l * 2] = q < p->cols ? nn_bf16_of(src[l]) : 0;
+            }
 }
 
 void nn_kernels_init_scalar_dot(struct nn_kernels *k)
 {
     k->qconv16 = qconv16;
     k->bconv16 = bconv16;
+    k->bconv16_dw = bconv16_dw;
+    k->pairs16 = pairs16;
     k->qdepthwise16 = qdepthwise16;
     k->qmaxpool16 = qmaxpool16;
     k->f32_to_u8 = f32_to_u8;

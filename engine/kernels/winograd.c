@@ -5,7 +5,8 @@
 
 enum { SIDE_MAX = 8 }; /* m + 2 of the largest tile */
 
-/* The transforms of F(m, 3) for the points 0, 1, -1 (, 2, -2 (, 1/2, -1/2)) and infinity. */
+/* The transforms of F(m, 3) for infinity and the points 0, 1, -1 (m = 2), these and 2, -2, 1/2,
+ * -1/2 (6), or 0, 5/8, -5/8, 3/2, -3/2 (4), which round less than half as much as 1 and 2 do. */
 struct transforms {
     double in[SIDE_MAX][SIDE_MAX];      /* B' : input tile */
     double weights[SIDE_MAX][SIDE_MAX]; /* G : kernel, 3 columns */
@@ -17,20 +18,29 @@ static const struct transforms f2 = {
     .weights = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}},
     .out = {{1, 1, 1, 0}, {0, 1, -1, -1}}};
 
+#define A 0.625 /* the points of F(4, 3), with A2 = A * A ... */
+#define B 1.5
+#define A2 (A * A)
+#define B2 (B * B)
+#define GA (1 / (2 * A2 * (A2 - B2)))
+#define GB (1 / (2 * B2 * (B2 - A2)))
 static const struct transforms f4 = {
-    .in = {{4, 0, -5, 0, 1, 0},
-           {0, -4, -4, 1, 1, 0},
-           {0, 4, -4, -1, 1, 0},
-           {0, -2, -1, 2, 1, 0},
-           {0, 2, -1, -2, 1, 0},
-           {0, 4, 0, -5, 0, 1}},
-    .weights = {{1 / 4.0, 0, 0},
-                {-1 / 6.0, -1 / 6.0, -1 / 6.0},
-                {-1 / 6.0, 1 / 6.0, -1 / 6.0},
-                {1 / 24.0, 1 / 12.0, 1 / 6.0},
-                {1 / 24.0, -1 / 12.0, 1 / 6.0},
+    .in = {{A2 * B2, 0, -A2 - B2, 0, 1, 0},
+           {0, -A * B2, -B2, A, 1, 0},
+           {0, A * B2, -B2, -A, 1, 0},
+           {0, -B * A2, -A2, B, 1, 0},
+           {0, B * A2, -A2, -B, 1, 0},
+           {0, A2 * B2, 0, -A2 - B2, 0, 1}},
+    .weights = {{1 / (A2 * B2), 0, 0},
+                {GA, GA * A, GA * A2},
+                {GA, -GA * A, GA * A2},
+                {GB, GB * B, GB * B2},
+                {GB, -GB * B, GB * B2},
                 {0, 0, 1}},
-    .out = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}}};
+    .out = {{1, 1, 1, 1, 1, 0},
+            {0, A, -A, B, -B, 0},
+            {0, A2, A2, B2, B2, 0},
+            {0, A2 * A, -A2 * A, B2 * B, -B2 * B, 1}}};
 
 static const struct transforms f6 = {.in = {{1, 0, -5.25, 0, 5.25, 0, -1, 0},
                                             {0, 1, 1, -4.25, -4.25, 1, 1, 0},
@@ -130,6 +140,22 @@ static void winograd_weights(const struct nn_winograd_weights *w, int b0, int b1
         }
 }
 
+/* The same rounded, two input channels side by side. */
+static void bwinograd_weights(const struct nn_winograd_weights *w, int b0, int b1)
+{
+    const size_t pairs = (size_t)w->oc_blocks * w->ic_blocks;
+    const int side = w->m + 2;
+    double k[9], u[SIDE_MAX * SIDE_MAX];
+    for (size_t pair = (size_t)b0 * w->ic_blocks; pair < (size_t)b1 * w->ic_blocks; pair++)
+        for (int l = 0; l < 256; l++) {
+            gather(w->w + pair * 9 * 256 + l, 256, 9, k);
+            sandwich(transforms_of(w->m)->weights, false, side, 3, k, u);
+            for (int i = 0; i < side * side; i++)
+                w->bu[(i * pairs + pair) * 256 + l / 32 * 32 + l % 16 * 2 + l / 16 % 2] =
+                    nn_bf16_of((float)u[i]);
+        }
+}
+
 static void winograd_weights_back(const struct nn_winograd_weights *w, int b0, int b1)
 {
     const size_t pairs = (size_t)w->oc_blocks * w->ic_blocks;
@@ -168,29 +194,78 @@ static void piece(const float *plane, size_t row_step, int h, int width, struct 
                     : 0;
 }
 
-static void in_one(const struct nn_winograd *w, int b, int t, int l)
+/* One channel of one tile, transformed. */
+static void in_tile(const struct nn_winograd *w, int b, int t, int l, double *v)
 {
     const int side = w->m + 2;
     struct place p = place_of(w, t);
-    double d[SIDE_MAX * SIDE_MAX], v[SIDE_MAX * SIDE_MAX];
+    double d[SIDE_MAX * SIDE_MAX];
     piece(w->x + p.image * w->x_image + b * w->x_plane + l, w->x_row, w->oh + 2, w->ow + 2, p, side,
           d);
     sandwich(transforms_of(w->m)->in, false, side, side, d, v);
-    for (int i = 0; i < side * side; i++)
+}
+
+static void dy_tile(const struct nn_winograd *w, int b, int t, int l, double *s)
+{
+    struct place p = place_of(w, t);
+    double d[SIDE_MAX * SIDE_MAX];
+    piece(w->y + p.image * w->y_image + b * w->y_plane + l, w->y_row, w->oh, w->ow, p, w->m, d);
+    sandwich(transforms_of(w->m)->out, true, w->m + 2, w->m, d, s);
+}
+
+static void in_one(const struct nn_winograd *w, int b, int t, int l)
+{
+    double v[SIDE_MAX * SIDE_MAX];
+    in_tile(w, b, t, l, v);
+    for (int i = 0; i < (w->m + 2) * (w->m + 2); i++)
         w->v[i * nn_winograd_step(w->ic, w->tiles) + ((size_t)b * w->tiles + t) * 16 + l] =
             (float)v[i];
 }
 
 static void dy_one(const struct nn_winograd *w, int b, int t, int l)
 {
-    const int side = w->m + 2;
-    struct place p = place_of(w, t);
-    double d[SIDE_MAX * SIDE_MAX], s[SIDE_MAX * SIDE_MAX];
-    piece(w->y + p.image * w->y_image + b * w->y_plane + l, w->y_row, w->oh, w->ow, p, w->m, d);
-    sandwich(transforms_of(w->m)->out, true, side, w->m, d, s);
-    for (int i = 0; i < side * side; i++)
+    double s[SIDE_MAX * SIDE_MAX];
+    dy_tile(w, b, t, l, s);
+    for (int i = 0; i < (w->m + 2) * (w->m + 2); i++)
         w->s[i * nn_winograd_step(w->oc, w->tiles) + ((size_t)b * w->tiles + t) * 16 + l] =
             (float)s[i];
+}
+
+static void bin_one(const struct nn_winograd *w, int b, int t, int l)
+{
+    double v[SIDE_MAX * SIDE_MAX];
+    in_tile(w, b, t, l, v);
+    for (int i = 0; i < (w->m + 2) * (w->m + 2); i++)
+        w->bv[i * nn_winograd_step(w->ic, w->tiles) + ((size_t)b * w->tiles + t) * 16 + l] =
+            nn_bf16_of((float)v[i]);
+}
+
+/* Lane l of tile t as a half of its pair; the partner of an odd last tile is zero. */
+static void put_pair(const struct nn_winograd *w, uint16_t *to, int channels, int b, int t, int l,
+                     const double *v)
+{
+    const int even = w->tiles + w->tiles % 2;
+    const size_t step = nn_winograd_step(channels, even);
+    for (int i = 0; i < (w->m + 2) * (w->m + 2); i++) {
+        uint16_t *pair = to + i * step + ((size_t)b * even + t / 2 * 2) * 16 + l * 2;
+        pair[t % 2] = nn_bf16_of((float)v[i]);
+        if (t % 2 == 0 && t + 1 == w->tiles)
+            pair[1] = 0;
+    }
+}
+
+static void in_pair_one(const struct nn_winograd *w, int b, int t, int l)
+{
+    double v[SIDE_MAX * SIDE_MAX];
+    in_tile(w, b, t, l, v);
+    put_pair(w, w->bv, w->ic, b, t, l, v);
+}
+
+static void dy_pair_one(const struct nn_winograd *w, int b, int t, int l)
+{
+    double s[SIDE_MAX * SIDE_MAX];
+    dy_tile(w, b, t, l, s);
+    put_pair(w, w->bs, w->oc, b, t, l, s);
 }
 
 typedef void lane_fn(const struct nn_winograd *w, int b, int t, int l);
@@ -213,6 +288,21 @@ static void winograd_dy(const struct nn_winograd *w, int b0, int b1)
     each_lane(w, b0, b1, dy_one);
 }
 
+static void bwinograd_in(const struct nn_winograd *w, int b0, int b1)
+{
+    each_lane(w, b0, b1, bin_one);
+}
+
+static void bwinograd_in_pairs(const struct nn_winograd *w, int b0, int b1)
+{
+    each_lane(w, b0, b1, in_pair_one);
+}
+
+static void bwinograd_dy_pairs(const struct nn_winograd *w, int b0, int b1)
+{
+    each_lane(w, b0, b1, dy_pair_one);
+}
+
 static float mul_one(const struct nn_winograd *w, int position, int b, int t, int l)
 {
     const int blocks = nn_blocks(w->ic);
@@ -232,6 +322,28 @@ static void winograd_mul(const struct nn_winograd *w, int p0, int p1, int b0, in
                 for (int l = 0; l < 16; l++)
                     w->s[p * nn_winograd_step(w->oc, w->tiles) + ((size_t)b * w->tiles + t) * 16 +
                          l] = mul_one(w, p, b, t, l);
+}
+
+static float bmul_one(const struct nn_winograd *w, int position, int b, int t, int l)
+{
+    const int blocks = nn_blocks(w->ic);
+    const uint16_t *v = w->bv + position * nn_winograd_step(w->ic, w->tiles) + (size_t)t * 16;
+    const uint16_t *u = w->bu + ((size_t)position * nn_blocks(w->oc) + b) * blocks * 256 + l * 2;
+    float sum = 0;
+    for (int i = 0; i < w->ic; i++)
+        sum += nn_f32_of_bf16(v[(size_t)(i / 16) * w->tiles * 16 + i % 16]) *
+               nn_f32_of_bf16(u[i / 2 * 32 + i % 2]);
+    return sum;
+}
+
+static void bwinograd_mul(const struct nn_winograd *w, int p0, int p1, int b0, int b1)
+{
+    for (int p = p0; p < p1; p++)
+        for (int b = b0; b < b1; b++)
+            for (int t = 0; t < w->tiles; t++)
+                for (int l = 0; l < 16; l++)
+                    w->s[p * nn_winograd_step(w->oc, w->tiles) + ((size_t)b * w->tiles + t) * 16 +
+                         l] = bmul_one(w, p, b, t, l);
 }
 
 static void out_one(const struct nn_winograd *w, int b, int t, int l)
@@ -284,6 +396,28 @@ static void winograd_dw(const struct nn_winograd *w, int p0, int p1)
                          w->u + (((size_t)p * ob + o) * ib + i) * 256);
 }
 
+static void bdw_block(int tiles, const uint16_t *v, const uint16_t *s, int rows, float *u)
+{
+    for (int t = 0; t < tiles; t++)
+        for (int i = 0; i < rows; i++)
+            for (int l = 0; l < 16; l++)
+                u[i * 16 + l] += nn_f32_of_bf16(v[t / 2 * 32 + i * 2 + t % 2]) *
+                                 nn_f32_of_bf16(s[t / 2 * 32 + l * 2 + t % 2]);
+}
+
+static void bwinograd_dw(const struct nn_winograd *w, int p0, int p1)
+{
+    const int ob = nn_blocks(w->oc), ib = nn_blocks(w->ic), even = w->tiles + w->tiles % 2;
+    for (int p = p0; p < p1; p++)
+        for (int o = 0; o < ob; o++)
+            for (int i = 0; i < ib; i++)
+                bdw_block(w->tiles,
+                          w->bv + p * nn_winograd_step(w->ic, even) + (size_t)i * even * 16,
+                          w->bs + p * nn_winograd_step(w->oc, even) + (size_t)o * even * 16,
+                          w->ic - i * 16 < 16 ? w->ic - i * 16 : 16,
+                          w->u + (((size_t)p * ob + o) * ib + i) * 256);
+}
+
 void nn_kernels_init_scalar_winograd(struct nn_kernels *k)
 {
     k->winograd_weights = winograd_weights;
@@ -293,4 +427,10 @@ void nn_kernels_init_scalar_winograd(struct nn_kernels *k)
     k->winograd_dy = winograd_dy;
     k->winograd_dw = winograd_dw;
     k->winograd_weights_back = winograd_weights_back;
+    k->bwinograd_weights = bwinograd_weights;
+    k->bwinograd_in = bwinograd_in;
+    k->bwinograd_mul = bwinograd_mul;
+    k->bwinograd_in_pairs = bwinograd_in_pairs;
+    k->bwinograd_dy_pairs = bwinograd_dy_pairs;
+    k->bwinograd_dw = bwinograd_dw;
 }

@@ -214,13 +214,19 @@ struct nn_graph *tape_build(nn_value (*body)(struct nn_graph *, nn_value), bool 
     return g;
 }
 
-struct nn_tape *tape_of(struct nn_graph *g, int batch, struct pool *pool)
+struct nn_tape *tape_in(enum nn_precision precision, struct nn_graph *g, int batch,
+                        struct pool *pool)
 {
     struct nn_tape *t = NULL;
     struct err err = {0};
-    if (nn_tape_create(&t, g, batch, pool, &err) < 0)
+    if (nn_tape_create(&t, g, batch, precision, pool, &err) < 0)
         fail_msg("%s", err.text);
     return t;
+}
+
+struct nn_tape *tape_of(struct nn_graph *g, int batch, struct pool *pool)
+{
+    return tape_in(NN_FP32, g, batch, pool);
 }
 
 void tape_set_targets(struct tape_targets *s, const struct tape_case *c, int images, int classes)

@@ -35,6 +35,8 @@ nn_value case_dropped(struct nn_graph *g, nn_value x); /* dropout, seeded by the
  * graph; both fail the test with the engine's sentence. */
 struct nn_graph *tape_build(nn_value (*body)(struct nn_graph *, nn_value), bool two_heads);
 struct nn_tape *tape_of(struct nn_graph *g, int batch, struct pool *pool);
+struct nn_tape *tape_in(enum nn_precision precision, struct nn_graph *g, int batch,
+                        struct pool *pool);
 
 /* Numbers in [-1, 1), the same for everyone who asks with the same index and seed. */
 float tape_pattern(uint32_t i, uint32_t seed);

@@ -33,7 +33,7 @@ static struct small small_tape(void)
     nn_value x = nn_flatten(s.g, nn_input(s.g, "input", 3, 1, 1));
     nn_graph_output(s.g, nn_dense(s.g, x, 2), "logits");
     assert_int_equal(nn_graph_finish(s.g, NULL), 0);
-    assert_int_equal(nn_tape_create(&s.t, s.g, 1, NULL, NULL), 0);
+    assert_int_equal(nn_tape_create(&s.t, s.g, 1, NN_FP32, NULL, NULL), 0);
     assert_int_equal(nn_tape_total(s.t), 8);
     for (uint32_t i = 0; i < 8; i++)
         nn_tape_weights(s.t)[i] = i < 6 ? pattern(i, 1) : pattern(i - 6, 2);

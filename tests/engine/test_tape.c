@@ -155,9 +155,9 @@ static void test_refuses_what_it_cannot_train(void **state)
     assert_int_equal(nn_graph_finish(g, NULL), 0);
     struct nn_tape *t = NULL;
     struct err err = {0};
-    assert_int_equal(nn_tape_create(&t, g, 2, NULL, &err), ERR_UNSUPPORTED);
+    assert_int_equal(nn_tape_create(&t, g, 2, NN_FP32, NULL, &err), ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "Softmax"));
-    assert_int_equal(nn_tape_create(&t, g, 0, NULL, &err), ERR_RANGE);
+    assert_int_equal(nn_tape_create(&t, g, 0, NN_FP32, NULL, &err), ERR_RANGE);
     nn_graph_destroy(g);
 }
 

@@ -161,20 +161,28 @@ static void test_resumed_equals_uninterrupted(void **state)
 {
     char *dir = testing_make_dir();
     const char *path = testing_path(dir, "checkpoint");
-    static const enum nn_schedule schedules[] = {NN_COSINE, NN_STEP, NN_PLATEAU};
+    static const struct {
+        enum nn_schedule schedule;
+        enum nn_precision precision;
+        int width;
+    } cases[] = {{NN_COSINE, NN_FP32, 4},
+                 {NN_STEP, NN_FP32, 4},
+                 {NN_PLATEAU, NN_FP32, 4},
+                 {NN_COSINE, NN_BF16, 16}};
     (void)state;
-    for (int s = 0; s < 3; s++) {
+    for (int s = 0; s < 4; s++) {
         struct nn_train_config c = config_of(7);
-        c.schedule = schedules[s];
+        c.schedule = cases[s].schedule;
+        c.precision = cases[s].precision;
         c.step_every = 2;
         c.step_factor = 0.5f;
         struct rig whole, first, second;
-        make_rig(&whole, 4, 1, &c);
-        make_rig(&first, 4, 1, &c);
+        make_rig(&whole, cases[s].width, 1, &c);
+        make_rig(&first, cases[s].width, 1, &c);
         learn(whole.trainer, 7);
         learn(first.trainer, 3);
         assert_int_equal(nn_trainer_save(first.trainer, path, NULL), 0);
-        make_rig(&second, 4, 1, &c);
+        make_rig(&second, cases[s].width, 1, &c);
         assert_int_equal(nn_trainer_load(second.trainer, path, NULL), 0);
         assert_false(nn_trainer_done(second.trainer));
         learn(second.trainer, 4);

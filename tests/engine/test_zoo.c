@@ -59,7 +59,7 @@ static void check_step(const struct nn_zoo_entry *e, struct nn_graph *g)
     int labels[2] = {1, 2};
     struct nn_target targets[2] = {{.labels = labels, .weight = 1},
                                    {.labels = labels, .weight = 1}};
-    if (nn_tape_create(&t, g, 2, NULL, &err) < 0)
+    if (nn_tape_create(&t, g, 2, NN_FP32, NULL, &err) < 0)
         fail_msg("%s: %s", e->name, err.text);
     const struct nn_shape *s = nn_graph_shape(g, nn_graph_input(g, 0));
     for (int64_t i = 0; i < 2 * s->dims[1] * s->dims[2] * s->dims[3]; i++)

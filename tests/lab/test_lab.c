@@ -397,7 +397,7 @@ static float *read_tensor(const char *model, const char *name, size_t *count)
     struct err err = {0};
     float *copy = NULL;
     int n;
-    if (nn_onnx_load(&g, model, &err) < 0 || nn_tape_create(&t, g, 1, NULL, &err) < 0)
+    if (nn_onnx_load(&g, model, &err) < 0 || nn_tape_create(&t, g, 1, NN_FP32, NULL, &err) < 0)
         fail_msg("%s", err.text);
     const struct nn_tape_span *spans = nn_tape_spans(t, &n);
     for (int i = 0; i < n; i++) {

@@ -23,6 +23,14 @@ enum { NN_ANY_BATCH = -1 }; /* first dimension of a tensor that follows the batc
 
 enum nn_dtype { NN_F32, NN_I64, NN_I32, NN_U8, NN_I8, NN_BOOL, NN_DTYPE_COUNT };
 
+/* What products are computed in; weights, sums, gradients and everything else stay float32. */
+enum nn_precision {
+    NN_FP32,
+    NN_BF16 /* operands rounded to bfloat16: faster where nn_bf16_is_fast() */
+};
+/* True when the processor multiplies bfloat16; others compute it in plain loops, slowly. */
+bool nn_bf16_is_fast(void);
+
 size_t nn_dtype_size(enum nn_dtype t);      /* bytes of one element */
 const char *nn_dtype_name(enum nn_dtype t); /* "f32" ... */
 

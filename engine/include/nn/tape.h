@@ -1,6 +1,6 @@
 /* The training executor: forward, loss and backward of a graph for a fixed batch.
  *
- *     nn_tape_create(&tape, graph, 64, pool, &err);
+ *     nn_tape_create(&tape, graph, 64, NN_FP32, pool, &err);
  *     for each step:
  *         fill nn_tape_input(tape)
  *         nn_tape_forward(tape, 64, NN_TRAIN, step);
@@ -26,10 +26,11 @@ enum nn_tape_mode {
     NN_EVAL   /* running statistics, no dropout; no backward after it */
 };
 
-/* Copies the weights of a finished graph. `g` and `pool` (may be NULL) are borrowed and must
- * outlive the tape. ERR_UNSUPPORTED names a node that cannot be trained. */
-int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch, struct pool *pool,
-                   struct err *err);
+/* Copies the weights of a finished graph. With NN_BF16 convolutions and dense layers round their
+ * operands, forward and backward; the weights that are trained stay floats. `g` and `pool` (may
+ * be NULL) are borrowed and must outlive the tape. ERR_UNSUPPORTED names a node that cannot be trained. */
+int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch,
+                   enum nn_precision precision, struct pool *pool, struct err *err);
 void nn_tape_destroy(struct nn_tape *t); /* NULL is allowed */
 
 /* From the next forward on the tape works on its share of a batch that is spread over ranks

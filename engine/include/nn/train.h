@@ -32,6 +32,7 @@ struct nn_train_config {
     int epochs, batch;
     int patience; /* epochs without a better one before stopping; 0: never */
     uint64_t seed;
+    enum nn_precision precision;
     struct nn_optim_params optim;
     float rate; /* base learning rate */
     enum nn_schedule schedule;

@@ -195,12 +195,40 @@ static void run_winograd(const struct bench *b)
     }
 }
 
+static void run_bwinograd(const struct bench *b)
+{
+    struct nn_winograd w = *(const struct nn_winograd *)b->args;
+    int chunk = w.tiles;
+    for (w.first = 0; w.first < b->rows; w.first += chunk) {
+        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
+        b->k->bwinograd_in(&w, 0, b->planes);
+        b->k->bwinograd_mul(&w, 0, (w.m + 2) * (w.m + 2), 0, b->blocks);
+        b->k->winograd_out(&w, 0, b->blocks);
+    }
+}
+
+static void run_bwinograd_dw(const struct bench *b)
+{
+    struct nn_winograd w = *(const struct nn_winograd *)b->args;
+    int chunk = w.tiles, positions = (w.m + 2) * (w.m + 2);
+    struct nn_winograd_weights collect = {w.m, b->blocks, b->planes, NULL, w.u, NULL};
+    collect.w = w.u + nn_winograd_weights_size(w.m, w.oc, w.ic);
+    memset(w.u, 0, nn_winograd_weights_size(w.m, w.oc, w.ic) * sizeof *w.u);
+    for (w.first = 0; w.first < b->rows; w.first += chunk) {
+        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
+        b->k->bwinograd_in_pairs(&w, 0, b->planes);
+        b->k->bwinograd_dy_pairs(&w, 0, b->blocks);
+        b->k->bwinograd_dw(&w, 0, positions);
+    }
+    b->k->winograd_weights_back(&collect, 0, b->blocks);
+}
+
 /* The whole weight gradient, clearing and collecting included. */
 static void run_winograd_dw(const struct bench *b)
 {
     struct nn_winograd w = *(const struct nn_winograd *)b->args;
     int chunk = w.tiles, positions = (w.m + 2) * (w.m + 2);
-    struct nn_winograd_weights collect = {w.m, b->blocks, b->planes, NULL, w.u};
+    struct nn_winograd_weights collect = {w.m, b->blocks, b->planes, NULL, w.u, NULL};
     collect.w = w.u + nn_winograd_weights_size(w.m, w.oc, w.ic);
     memset(w.u, 0, nn_winograd_weights_size(w.m, w.oc, w.ic) * sizeof *w.u);
     for (w.first = 0; w.first < b->rows; w.first += chunk) {
@@ -229,8 +257,11 @@ static void bench_winograd(const struct nn_kernels *k, int m, struct layer l, bo
     w.x = x;
     w.y = bench_room(w.y_image * images);
     w.u = bench_room(nn_winograd_weights_size(m, l.oc, l.ic) + nn_conv16_size(l.oc, l.ic, 3, 3));
-    w.v = bench_room(nn_winograd_scratch(m, l.ic, w.tiles));
-    w.s = bench_room(nn_winograd_scratch(m, l.oc, w.tiles));
+    w.v = bench_room(nn_winograd_scratch(m, l.ic, w.tiles + 1));
+    w.s = bench_room(nn_winograd_scratch(m, l.oc, w.tiles + 1));
+    w.bu = (uint16_t *)w.u; /* the operands of bfloat16 lie in the same memory */
+    w.bv = (uint16_t *)w.v;
+    w.bs = (uint16_t *)w.s;
     struct bench b = {.k = k,
                       .run = gradient ? run_winograd_dw : run_winograd,
                       .args = &w,
@@ -242,6 +273,9 @@ static void bench_winograd(const struct nn_kernels *k, int m, struct layer l, bo
     snprintf(shape, sizeof shape, "F(%d,3) %d->%d %dx%d, %d tiles", m, l.ic, l.oc, l.out, l.out,
              w.tiles);
     bench_print(gradient ? "winograd_dw" : "winograd", shape, &b);
+    b.run = gradient ? run_bwinograd_dw : run_bwinograd;
+    if (m < 6)
+        bench_print(gradient ? "bwinograd_dw" : "bwinograd", shape, &b);
     mem_free_aligned(x);
     mem_free_aligned(w.y);
     mem_free_aligned(w.u);

@@ -45,6 +45,7 @@ float *input(size_t n); /* in [-1, 1], with specials when the case has them */
 float *twin(const float *of, size_t n);
 /* Random bytes in a guarded buffer: `count` elements of `size` bytes. */
 void *input_bits(size_t count, size_t size);
+uint16_t *input_bf16(size_t n); /* in [-1, 1] */
 float random_value(void);
 
 /* The first difference fails the case. NaN equals NaN. */
@@ -54,6 +55,8 @@ void compare(const char *what, const float *want, const float *got, size_t n, do
 /* The tolerance grows with values above 1. */
 void compare_relative(const char *what, const float *want, const float *got, size_t n,
                       double tolerance);
+/* bfloat16 results may land on the two sides of a rounding boundary. */
+void compare_bf16(const uint16_t *want, const uint16_t *got, size_t n, double tolerance);
 void compare_bytes(const uint8_t *want, const uint8_t *got, size_t n, int tolerance);
 
 /* Shapes of convolutions, for floats and for bytes. */

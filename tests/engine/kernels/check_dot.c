@@ -7,8 +7,7 @@
 
 #include "base/mem.h"
 
-/* bfloat16 values in [-1, 1]. */
-static uint16_t *input_bf16(size_t n)
+uint16_t *input_bf16(size_t n)
 {
     uint16_t *p = input_bits(n, sizeof *p);
     float *f = mem_new(n + 1, sizeof *f);
@@ -19,8 +18,7 @@ static uint16_t *input_bf16(size_t n)
     return p;
 }
 
-/* bfloat16 results may land on the two sides of a rounding boundary. */
-static void compare_bf16(const uint16_t *want, const uint16_t *got, size_t n, double tolerance)
+void compare_bf16(const uint16_t *want, const uint16_t *got, size_t n, double tolerance)
 {
     const struct nn_kernels *ref = nn_kernels_for(NN_ISA_SCALAR);
     for (size_t i = 0; i < n; i++) {
@@ -104,6 +102,7 @@ static void check_dot16(enum dot_kind kind, dot_fn *ref, dot_fn *fn, double tol)
           b.end - b.begin, k.oc_blocks, r.begin, r.end, c.ow, c.kh, c.kw, c.stride_h, c.stride_w);
     double slack = tol * (c.kh * c.kw * (kind == DOT_DEPTHWISE ? 1 : c.ic) + 3);
     int out = pick(0, 2);
+    c.accumulate = out == 0 && pick(0, 1);
     size_t floats = out == 0 ? k.y_size : k.y_size / 2 + 1;
     float *want = input(floats), *got = twin(want, floats);
     for (int side = 0; side < 2; side++) {
@@ -134,4 +133,54 @@ void check_bconv16(const struct nn_kernels *ref, const struct nn_kernels *k, dou
 void check_qdepthwise16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
 {
     check_dot16(DOT_DEPTHWISE, ref->qdepthwise16, k->qdepthwise16, tol);
+}
+
+void check_bconv16_dw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_bconv16_dw c = {.images = pick(0, 3), .ic = 16 * pick(1, 3), .oh = pick(1, 9),
+                              .pairs = pick(0, 12), .kh = pick(1, 3), .kw = pick(1, 3),
+                              .stride_h = pick(1, 2), .dilation_h = pick(1, 2)};
+    int oc_blocks = pick(1, 4), ic_blocks = nn_blocks(c.ic);
+    int h = (c.oh - 1) * c.stride_h + (c.kh - 1) * c.dilation_h + 1;
+    now.specials = false;
+    c.x_row = (size_t)c.pairs * 32;
+    c.x_plane = c.x_row * h;
+    c.x_tap = c.x_plane * ic_blocks;
+    c.x_image = c.x_tap * c.kw;
+    c.dy_row = (size_t)c.pairs * 32;
+    c.dy_plane = c.dy_row * c.oh;
+    c.dy_image = c.dy_plane * oc_blocks;
+    c.x = input_bf16(c.x_image * c.images);
+    c.dy = input_bf16(c.dy_image * c.images);
+    size_t n = (size_t)oc_blocks * ic_blocks * c.kh * c.kw * 256;
+    float *want = input(n), *got = twin(want, n);
+    struct range o = pick_range(oc_blocks), i = pick_range(ic_blocks);
+    SHAPE("images %d ic %d rows %d pairs %d kernel %dx%d", c.images, c.ic, c.oh, c.pairs, c.kh,
+          c.kw);
+    c.dw = want;
+    ref->bconv16_dw(&c, o.begin, o.end, i.begin, i.end);
+    c.dw = got;
+    k->bconv16_dw(&c, o.begin, o.end, i.begin, i.end);
+    compare("dw", want, got, n, tol * (c.images * c.oh * c.pairs * 2 + 1));
+}
+
+void check_pairs16(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_pairs16 p = {.rows = pick(0, 5), .cols = pick(0, 11), .step = pick(1, 3)};
+    int blocks = pick(1, 3);
+    now.specials = false;
+    p.src_row = (size_t)p.cols * p.step * 16;
+    p.src_plane = p.src_row * p.rows;
+    p.dst_row = (size_t)(p.cols + 1) / 2 * 32;
+    p.dst_plane = p.dst_row * p.rows;
+    p.src = input(p.src_plane * blocks);
+    size_t n = p.dst_plane * blocks;
+    float *want = input(n / 2), *got = twin(want, n / 2);
+    struct range b = pick_range(blocks);
+    SHAPE("rows %d cols %d step %d", p.rows, p.cols, p.step);
+    p.dst = (uint16_t *)want;
+    ref->pairs16(&p, b.begin, b.end);
+    p.dst = (uint16_t *)got;
+    k->pairs16(&p, b.begin, b.end);
+    compare_bf16((uint16_t *)want, (uint16_t *)got, n, tol);
 }

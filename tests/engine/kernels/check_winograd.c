@@ -141,3 +141,110 @@ void check_winograd_out(const struct nn_kernels *ref, const struct nn_kernels *k
     k->winograd_out(&w, b.begin, b.end);
     compare_transform("y", want, got, n, tol * (w.m == 6 ? 16 : 1));
 }
+
+/* The same in bfloat16. Buffers of `n` elements are floats of half as many. */
+
+static void check_bwin(const struct nn_winograd *w, int channels, struct range b, bool pairs,
+                       void (*ref)(const struct nn_winograd *, int, int),
+                       void (*fn)(const struct nn_winograd *, int, int), bool dy, double tol)
+{
+    size_t n = nn_winograd_scratch(w->m, channels, w->tiles + (pairs ? w->tiles % 2 : 0));
+    float *want = input(n / 2), *got = twin(want, n / 2);
+    struct nn_winograd k = *w;
+    *(dy ? &k.bs : &k.bv) = (uint16_t *)want;
+    ref(&k, b.begin, b.end);
+    *(dy ? &k.bs : &k.bv) = (uint16_t *)got;
+    fn(&k, b.begin, b.end);
+    compare_bf16((uint16_t *)want, (uint16_t *)got, n, tol);
+}
+
+static int pick_bwin(struct nn_winograd *w)
+{
+    now.specials = false;
+    int images = pick_winograd(w);
+    if (w->m == 6) { /* not for bfloat16 */
+        w->m = 4;
+        w->first = 0;
+        w->tiles = pick(0, images * nn_winograd_tiles(4, w->oh, w->ow));
+    }
+    return images;
+}
+
+void check_bwinograd_in(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    int images = pick_bwin(&w);
+    w.x = input(w.x_image * images);
+    check_bwin(&w, w.ic, pick_range(nn_blocks(w.ic)), false, ref->bwinograd_in, k->bwinograd_in,
+               false, tol * 36);
+}
+
+void check_bwinograd_in_pairs(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    int images = pick_bwin(&w);
+    w.x = input(w.x_image * images);
+    check_bwin(&w, w.ic, pick_range(nn_blocks(w.ic)), true, ref->bwinograd_in_pairs,
+               k->bwinograd_in_pairs, false, tol * 36);
+}
+
+void check_bwinograd_dy_pairs(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    int images = pick_bwin(&w);
+    w.y = input(w.y_image * images);
+    check_bwin(&w, w.oc, pick_range(nn_blocks(w.oc)), true, ref->bwinograd_dy_pairs,
+               k->bwinograd_dy_pairs, true, tol);
+}
+
+void check_bwinograd_weights(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd_weights w = {
+        .m = 2 * pick(1, 2), .oc_blocks = pick(1, 3), .ic_blocks = pick(1, 3)};
+    now.specials = false;
+    size_t n = nn_winograd_weights_size(w.m, w.oc_blocks * 16, w.ic_blocks * 16);
+    w.w = input((size_t)w.oc_blocks * w.ic_blocks * 9 * 256);
+    float *want = input(n / 2), *got = twin(want, n / 2);
+    struct range b = pick_range(w.oc_blocks);
+    SHAPE("m %d blocks %d x %d", w.m, w.oc_blocks, w.ic_blocks);
+    w.bu = (uint16_t *)want;
+    ref->bwinograd_weights(&w, b.begin, b.end);
+    w.bu = (uint16_t *)got;
+    k->bwinograd_weights(&w, b.begin, b.end);
+    compare_bf16((uint16_t *)want, (uint16_t *)got, n, tol * 9);
+}
+
+void check_bwinograd_mul(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    pick_bwin(&w);
+    w.ic = nn_blocks(w.ic) * 16; /* unused lanes of both operands are zero by contract */
+    size_t n = nn_winograd_scratch(w.m, w.oc, w.tiles);
+    w.bv = input_bf16(nn_winograd_scratch(w.m, w.ic, w.tiles));
+    w.bu = input_bf16(nn_winograd_weights_size(w.m, w.oc, w.ic));
+    float *want = input(n), *got = twin(want, n);
+    struct range p = pick_range((w.m + 2) * (w.m + 2)), b = pick_range(nn_blocks(w.oc));
+    w.s = want;
+    ref->bwinograd_mul(&w, p.begin, p.end, b.begin, b.end);
+    w.s = got;
+    k->bwinograd_mul(&w, p.begin, p.end, b.begin, b.end);
+    compare("s", want, got, n, tol * (w.ic + 1));
+}
+
+void check_bwinograd_dw(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    struct nn_winograd w;
+    pick_bwin(&w);
+    w.ic = nn_blocks(w.ic) * 16; /* rows of unused lanes are not specified */
+    w.tiles += w.tiles % 2;
+    size_t n = nn_winograd_weights_size(w.m, w.oc, w.ic);
+    w.bv = input_bf16(nn_winograd_scratch(w.m, w.ic, w.tiles));
+    w.bs = input_bf16(nn_winograd_scratch(w.m, w.oc, w.tiles));
+    float *want = input(n), *got = twin(want, n);
+    struct range p = pick_range((w.m + 2) * (w.m + 2));
+    w.u = want;
+    ref->bwinograd_dw(&w, p.begin, p.end);
+    w.u = got;
+    k->bwinograd_dw(&w, p.begin, p.end);
+    compare("u", want, got, n, tol * (w.tiles + 1));
+}
