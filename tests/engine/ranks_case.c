@@ -95,7 +95,7 @@ float *ranks_case_train(struct nn_ranks *ranks, size_t *count, struct nn_epoch *
     nn_trainer_store(t, false);
     nn_trainer_destroy(t);
     struct nn_tape *tape = NULL; /* reads the graph's weights in their order */
-    if (nn_tape_create(&tape, g, 1, NULL, &err) < 0)
+    if (nn_tape_create(&tape, g, 1, NN_FP32, NULL, &err) < 0)
         fail_msg("%s", err.text);
     *count = nn_tape_total(tape);
     float *weights = mem_new(*count, sizeof *weights);
