@@ -17,6 +17,32 @@ enum { SMALL_WEIGHTS = 65536 }; /* floats that stay in the cache over many image
 enum { GOOD_PIXELS = 144 };     /* a weight gradient wants at least so many */
 enum { BLOCKS_AT_ONCE = 2 };    /* what the kernels' register tiles share an input value over */
 
+struct slot_work {
+    struct nn_tape *tape;
+    struct tape_op *op;
+    tape_group_fn *fn;
+};
+
+static void run_slots(void *arg, int begin, int end, int thread)
+{
+    const struct slot_work *s = arg;
+    const struct tape_conv *c = s->op->own;
+    float *scratch = s->tape->scratch + (size_t)thread * s->tape->scratch_floats;
+    for (int slot = begin; slot < end; slot++) {
+        int from, to;
+        tape__slot(s->tape, slot, &from, &to);
+        for (int first = from; first < to; first += c->group)
+            s->fn(s->tape, s->op, slot, first, to - first < c->group ? to : first + c->group,
+                  scratch);
+    }
+}
+
+void tape__conv_slots(struct nn_tape *t, struct tape_op *op, tape_group_fn *fn)
+{
+    struct slot_work s = {t, op, fn};
+    pool_for(t->pool, TAPE_SLOTS, 1, run_slots, &s);
+}
+
 /* Phases of the input gradient along one axis, and the border of dy that they read. */
 static void plan_phases(struct nn_tape *t, struct tape_conv *c, int axis, int *before, int *after)
 {
@@ -62,7 +88,9 @@ static int window(const struct tape_op *op)
     const struct tape_conv *c = op->own;
     if (c->form == TAPE_PLANAR)
         return 1;
-    bool whole_batch = c->fast ? tape__winograd_large(c) : c->slots == 1;
+    bool whole_batch = c->fast      ? tape__winograd_large(c)
+                       : c->rounded ? tape__bf16_large(c)
+                                    : c->slots == 1;
     return whole_batch ? 0 : c->group;
 }
 
@@ -77,6 +105,8 @@ static void plan_memory(struct nn_tape *t, struct tape_op *op, struct tape_conv 
     while (c->group * op->y->h * op->y->w < GOOD_PIXELS)
         c->group *= 2;
     c->fast = tape__winograd_plan(t, op);
+    if (!c->fast)
+        c->rounded = tape__bf16_plan(t, op);
     if (op->norm && window(op) && TAPE_SLOTS * c->group < t->batch)
         op->y->grad_window = c->group; /* behind a batch norm nobody else sees dy */
     tape__want(t, &c->packed, c->size);
@@ -115,10 +145,10 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
         t->input_blocked |= x == t->tensors[t->graph->inputs[0]];
     }
     if (x->has_grad) {
-        int after[2];
+        const int *before = c->dy_before, *after = c->dy_after;
         for (int axis = 0; axis < 2; axis++)
-            plan_phases(t, c, axis, &c->dy_before[axis], &after[axis]);
-        tape__want_border(dy->grad_at.border, c->dy_before[0], c->dy_before[1], after[0], after[1]);
+            plan_phases(t, c, axis, &c->dy_before[axis], &c->dy_after[axis]);
+        tape__want_border(dy->grad_at.border, before[0], before[1], after[0], after[1]);
     }
     plan_memory(t, op, c);
     return 0;
@@ -179,6 +209,8 @@ static void prepare(const struct nn_tape *t, struct tape_op *op)
         flip(t, c);
     if (c->fast)
         tape__winograd_prepare(t, op);
+    if (c->rounded)
+        tape__bf16_prepare(t, op);
 }
 
 const float *tape__conv_input(const struct nn_tape *t, const struct tape_op *op, int image)
@@ -263,6 +295,8 @@ static void forward(struct nn_tape *t, struct tape_op *op)
     const struct tape_conv *c = op->own;
     if (c->fast)
         tape__winograd_forward(t, op);
+    else if (c->rounded)
+        tape__bf16_forward(t, op);
     else if (c->slots == 1)
         tape__each(t, op, TAPE_SLOTS, forward_slot);
     else
@@ -305,19 +339,21 @@ const float *tape__conv_output_gradient_at(const struct tape_op *op, int image)
     return tape__grad_image(op->y, image) + top * (ptrdiff_t)at->row + left * 16;
 }
 
-/* One phase of the input gradient: rows stride * i + p, columns stride * j + q. */
-static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int image, int p, int q,
-                                 const float *w, int b0, int b1)
+int tape__conv_phase_rows(const struct tape_op *op, int p)
+{
+    const struct tape_conv *c = op->own;
+    return (op->inputs[0].tensor->h - p + c->w.stride[0] - 1) / c->w.stride[0];
+}
+
+struct nn_conv16 tape__conv_phase(const struct tape_op *op, int image, int p, int q)
 {
     const struct tape_conv *c = op->own;
     const struct tape_tensor *x = op->inputs[0].tensor, *y = op->y;
     const struct tape_phase *pr = &c->phases[0][p], *pc = &c->phases[1][q];
-    int rows = (x->h - p + c->w.stride[0] - 1) / c->w.stride[0];
     ptrdiff_t top = pr->offset - (pr->taps - 1) * c->gap[0];
     ptrdiff_t left = pc->offset - (pc->taps - 1) * c->gap[1];
-    struct nn_conv16 k = {
+    return (struct nn_conv16){
         .x = tape__grad_image(y, image) + top * (ptrdiff_t)y->grad_at.row + left * 16,
-        .w = w,
         .y = tape__grad_image(x, image) + (size_t)p * x->grad_at.row + (size_t)q * 16,
         .x_plane = y->grad_at.plane,
         .x_row = y->grad_at.row,
@@ -336,7 +372,6 @@ static void input_gradient_phase(struct nn_tape *t, struct tape_op *op, int imag
         .lo = -INFINITY,
         .hi = INFINITY,
     };
-    (c->form == TAPE_DEPTHWISE ? t->k->depthwise16 : t->k->conv16)(&k, b0, b1, 0, rows);
 }
 
 static bool has_empty_phase(const struct tape_conv *c)
@@ -359,12 +394,15 @@ static void input_gradient_blocks(struct nn_tape *t, struct tape_op *op, int ima
 {
     const struct tape_conv *c = op->own;
     const float *w = c->flipped;
+    conv_fn *fn = c->form == TAPE_DEPTHWISE ? t->k->depthwise16 : t->k->conv16;
     for (int p = 0; p < c->w.stride[0]; p++)
         for (int q = 0; q < c->w.stride[1]; q++) {
-            int taps = c->phases[0][p].taps * c->phases[1][q].taps;
+            struct nn_conv16 k = tape__conv_phase(op, image, p, q);
+            size_t taps = (size_t)(k.kh * k.kw);
+            k.w = w;
             if (taps)
-                input_gradient_phase(t, op, image, p, q, w, b0, b1);
-            w += c->size / (size_t)(c->w.kernel[0] * c->w.kernel[1]) * (size_t)taps;
+                fn(&k, b0, b1, 0, tape__conv_phase_rows(op, p));
+            w += c->size / (size_t)(c->w.kernel[0] * c->w.kernel[1]) * taps;
         }
 }
 
@@ -471,6 +509,10 @@ static void backward(struct nn_tape *t, struct tape_op *op)
     const struct tape_conv *c = op->own;
     if (c->fast) {
         tape__winograd_backward(t, op);
+        return;
+    }
+    if (c->rounded) {
+        tape__bf16_backward(t, op);
         return;
     }
     if (c->slots > 1) {

@@ -1,5 +1,5 @@
-/* What the two ways to convolve in a tape share: directly (tape_conv.c), and by Winograd's method
- * (tape_winograd.c) for 3 x 3 windows of stride 1. */
+/* What the ways to convolve in a tape share: directly in floats (tape_conv.c) or bfloat16
+ * (tape_bf16.c), and by Winograd's method in either (tape_winograd.c) for 3 x 3, stride 1. */
 #ifndef ENGINE_TAPE_CONV_H
 #define ENGINE_TAPE_CONV_H
 
@@ -12,6 +12,7 @@ struct tape_phase {
 };
 
 struct tape_winograd;
+struct tape_bf16;
 
 struct tape_conv {
     struct nn_window w;
@@ -29,8 +30,9 @@ struct tape_conv {
     float *db;                    /* doubles [batch][out blocks][16], bias gradient by image */
     struct tape_phase *phases[2]; /* [stride] of rows, of columns */
     int step[2], gap[2];
-    int dy_before[2];           /* border of dy: top, left */
+    int dy_before[2], dy_after[2]; /* border of dy: top, left; bottom, right */
     struct tape_winograd *fast; /* NULL: direct */
+    struct tape_bf16 *rounded;  /* NULL: in floats, or as `fast` does */
 };
 
 /* The input of an image at its first tap. */
@@ -41,6 +43,24 @@ const float *tape__conv_output_gradient_at(const struct tape_op *op, int image);
 void tape__conv_output_gradient(struct nn_tape *t, struct tape_op *op, int image);
 /* Before the input gradient of an image is written. */
 void tape__conv_begin_input_gradient(struct tape_op *op, int image);
+
+/* One phase of the input gradient: rows stride * i + p, columns stride * j + q, and how many rows
+ * that is. The weights and their precision are the caller's. */
+struct nn_conv16 tape__conv_phase(const struct tape_op *op, int image, int p, int q);
+int tape__conv_phase_rows(const struct tape_op *op, int p);
+
+/* Runs fn for groups of c->group images [first, last) of every slot over the pool, with scratch of
+ * the thread: t->scratch_floats. */
+typedef void tape_group_fn(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
+                           float *scratch);
+void tape__conv_slots(struct nn_tape *t, struct tape_op *op, tape_group_fn *fn);
+
+/* bfloat16: plan() returns NULL when floats are better. */
+struct tape_bf16 *tape__bf16_plan(struct nn_tape *t, struct tape_op *op);
+bool tape__bf16_large(const struct tape_conv *c); /* it works on the whole batch */
+void tape__bf16_prepare(const struct nn_tape *t, struct tape_op *op);
+void tape__bf16_forward(struct nn_tape *t, struct tape_op *op);
+void tape__bf16_backward(struct nn_tape *t, struct tape_op *op);
 
 /* Winograd: plan() returns NULL when the direct way is better; prepare() follows the packing. */
 bool tape__winograd_large(const struct tape_conv *c); /* it works on the whole batch */

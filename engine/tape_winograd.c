@@ -134,27 +134,6 @@ static void multiply_dw(const struct nn_tape *t, const struct nn_winograd *w, in
 
 /* Work by slots with a thread's scratch */
 
-struct slot_work {
-    struct nn_tape *tape;
-    struct tape_op *op;
-    void (*group)(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
-                  float *scratch);
-};
-
-static void run_slots(void *arg, int begin, int end, int thread)
-{
-    const struct slot_work *s = arg;
-    const struct tape_conv *c = s->op->own;
-    float *scratch = s->tape->scratch + (size_t)thread * s->tape->scratch_floats;
-    for (int slot = begin; slot < end; slot++) {
-        int from, to;
-        tape__slot(s->tape, slot, &from, &to);
-        for (int first = from; first < to; first += c->group)
-            s->group(s->tape, s->op, slot, first, to - first < c->group ? to : first + c->group,
-                     scratch);
-    }
-}
-
 /* All tiles of some images, a chunk that fits the cache at a time. x and y point at the first. */
 static void convolve(const struct nn_tape *t, struct nn_winograd w, int images, float *scratch)
 {
@@ -409,17 +388,15 @@ static void backward_large(struct nn_tape *t, struct tape_op *op)
 void tape__winograd_forward(struct nn_tape *t, struct tape_op *op)
 {
     const struct tape_conv *c = op->own;
-    struct slot_work s = {t, op, forward_group};
     if (c->fast->large)
         forward_large(t, op);
     else
-        pool_for(t->pool, TAPE_SLOTS, 1, run_slots, &s);
+        tape__conv_slots(t, op, forward_group);
 }
 
 void tape__winograd_backward(struct nn_tape *t, struct tape_op *op)
 {
     const struct tape_conv *c = op->own;
-    struct slot_work s = {t, op, backward_group};
     bool trained = tape__gradients(t, op, 1) != NULL;
     if (c->fast->large) {
         backward_large(t, op);
@@ -427,7 +404,7 @@ void tape__winograd_backward(struct nn_tape *t, struct tape_op *op)
     }
     if (trained)
         tape__each(t, op, TAPE_SLOTS, clear_sum);
-    pool_for(t->pool, TAPE_SLOTS, 1, run_slots, &s);
+    tape__conv_slots(t, op, backward_group);
     if (trained)
         tape__each(t, op, c->out_blocks, finish_weights);
 }

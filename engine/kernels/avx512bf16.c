@@ -34,10 +34,20 @@ static inline __m512i pairs_of(__m512 a, __m512 b)
 #include "kernels/winograd_tile.inc"
 #include "kernels/bwinograd.inc"
 
+static void f32_to_bf16(const float *x, uint16_t *y, size_t n)
+{
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        STORE_BF16(y + i, LOAD(x + i));
+    for (; i < n; i++)
+        y[i] = nn_bf16_of(x[i]);
+}
+
 void nn_kernels_init_avx512bf16(struct nn_kernels *k)
 {
     k->isa = "avx512bf16";
     k->bconv16 = bconv16;
+    k->f32_to_bf16 = f32_to_bf16;
     k->bconv16_dw = bconv16_dw;
     k->pairs16 = pairs16;
     k->bwinograd_weights = bwinograd_weights;

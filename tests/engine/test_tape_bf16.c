@@ -26,6 +26,8 @@ static struct nn_graph *mixed(enum nn_act between)
                                      {.out = 40, .kernel = 3, .stride = 2, .pads = same},
                                      {.out = 32, .kernel = 5, .pads = same},
                                      {.out = 24, .kernel = 1, .stride = 2},
+                                     {.out = 96, .kernel = 1},
+                                     {.out = 112, .kernel = 5, .pads = same}, /* large */
                                      {.out = 180, .kernel = 1},
                                      {.out = 176, .kernel = 3, .pads = same}};
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
