@@ -67,9 +67,10 @@ void preprocess_resize(const struct gray_view *gray, int side, uint8_t *out);
 /* Pixels to the network's input: channels x side x side floats. mirrored: left-right flipped. */
 void preprocess_normalise(const struct preprocess *p, const uint8_t *crop, bool mirrored, float *x);
 
-/* Raw outputs of the network to a reading: softmax(logits / temperature), and where `ferplus` is
- * given (may be NULL) the mean with its softmax over our seven, `unknown` being what went to the
- * other columns. */
+/* Raw outputs of the network to a reading: the one rule for photographs, live pictures and the
+ * kiosk. Each head is softmax(output / temperature) over our seven, evened out by the square roots
+ * of its classes' shares in training. `ferplus` may be NULL; else the two heads have one mean, the
+ * FER+ head weighing 1 - unknown, where `unknown` is what went to its other columns. */
 void preprocess_reading(const struct preprocess *p, const float *logits, const float *ferplus,
                         struct reading *out);
 

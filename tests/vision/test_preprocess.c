@@ -209,38 +209,70 @@ static void bad_metadata_is_named(void **state)
     nn_graph_destroy(g);
 }
 
-static void outputs_become_readings(void **state)
+static float sum_of(const struct reading *r)
+{
+    float sum = 0.0f;
+    for (int e = 0; e < EMOTION_COUNT; e++)
+        sum += r->scores.p[e];
+    return sum;
+}
+
+/* The same belief in two classes means more of the rarer one; a clear belief is not overruled. */
+static void rare_classes_are_evened_out(void **state)
 {
     (void)state;
     struct preprocess p = preprocess_defaults();
     struct reading r;
-    float logits[EMOTION_COUNT] = {0, 0, 0, logf(6.0f), 0, 0, 0}; /* happy: 6 / 12 */
+    float logits[EMOTION_COUNT] = {0};
     preprocess_reading(&p, logits, NULL, &r);
-    assert_true(fabsf(r.scores.p[EMOTION_HAPPY] - 0.5f) < 1e-5f);
+    assert_true(r.scores.p[EMOTION_DISGUST] > 2.0f * r.scores.p[EMOTION_ANGRY]);
+    assert_true(r.scores.p[EMOTION_SURPRISE] > r.scores.p[EMOTION_HAPPY]);
+    /* Odds change by the square root of 0.251 / 0.139. */
+    float odds = r.scores.p[EMOTION_ANGRY] / r.scores.p[EMOTION_HAPPY];
+    assert_true(fabsf(odds - sqrtf(0.251f / 0.139f)) < 1e-4f);
+    assert_true(fabsf(sum_of(&r) - 1.0f) < 1e-5f);
+    logits[EMOTION_HAPPY] = 4.0f;
+    preprocess_reading(&p, logits, NULL, &r);
+    assert_int_equal(emotion_top(&r.scores), EMOTION_HAPPY);
+}
+
+static void outputs_become_readings(void **state)
+{
+    (void)state;
+    struct preprocess p = preprocess_defaults();
+    struct reading r, cooler;
+    float logits[EMOTION_COUNT] = {0, 0, 0, 4, 0, 0, 0};
+    preprocess_reading(&p, logits, NULL, &r);
     assert_true(r.unknown == 0.0f);
     p.temperature = 2.0f;
-    struct reading cooler;
     preprocess_reading(&p, logits, NULL, &cooler);
     assert_true(cooler.scores.p[EMOTION_HAPPY] < r.scores.p[EMOTION_HAPPY]);
     p.temperature = 1.0f;
     p.order[3] = EMOTION_FEAR;
     p.order[2] = EMOTION_HAPPY;
     preprocess_reading(&p, logits, NULL, &r);
-    assert_true(fabsf(r.scores.p[EMOTION_FEAR] - 0.5f) < 1e-5f);
-    /* A second head that believes in "unknown". */
-    p = preprocess_defaults();
+    assert_int_equal(emotion_top(&r.scores), EMOTION_FEAR);
+}
+
+static void the_second_head_weighs_what_it_knows(void **state)
+{
+    (void)state;
+    struct preprocess p = preprocess_defaults();
+    struct reading one, sure, unsure;
+    float logits[EMOTION_COUNT] = {2, 0, 0, 1, 0, 0, 0};
+    float happy[3] = {20, 0, 0}, shrug[3] = {logf(1), logf(2), logf(1)};
     p.ferplus_count = 3;
     p.ferplus[0] = EMOTION_HAPPY;
-    p.ferplus[1] = FERPLUS_NONE;
-    p.ferplus[2] = FERPLUS_NONE;
-    float ferplus[3] = {logf(1.0f), logf(2.0f), logf(1.0f)};
-    preprocess_reading(&p, logits, ferplus, &r);
-    assert_true(fabsf(r.unknown - 0.75f) < 1e-5f);
-    float sum = 0.0f;
-    for (int e = 0; e < EMOTION_COUNT; e++)
-        sum += r.scores.p[e];
-    assert_true(fabsf(sum - 1.0f) < 1e-5f);
-    assert_true(fabsf(r.scores.p[EMOTION_HAPPY] - 0.6f) < 1e-5f); /* (0.5 + 0.25) / 1.25 */
+    p.ferplus[1] = p.ferplus[2] = FERPLUS_NONE;
+    preprocess_reading(&p, logits, NULL, &one);
+    preprocess_reading(&p, logits, happy, &sure);
+    preprocess_reading(&p, logits, shrug, &unsure);
+    assert_true(sure.unknown < 1e-5f);
+    assert_true(fabsf(unsure.unknown - 0.75f) < 1e-5f);
+    float alone = one.scores.p[EMOTION_HAPPY];
+    assert_true(fabsf(sure.scores.p[EMOTION_HAPPY] - (alone + 1.0f) / 2.0f) < 1e-4f);
+    assert_true(fabsf(unsure.scores.p[EMOTION_HAPPY] - (alone + 0.25f) / 1.25f) < 1e-4f);
+    assert_true(fabsf(sum_of(&unsure) - 1.0f) < 1e-5f);
 }
 
 int main(void)
@@ -255,7 +287,9 @@ int main(void)
         cmocka_unit_test(normalises_and_mirrors),
         cmocka_unit_test(metadata_round_trip),
         cmocka_unit_test(bad_metadata_is_named),
+        cmocka_unit_test(rare_classes_are_evened_out),
         cmocka_unit_test(outputs_become_readings),
+        cmocka_unit_test(the_second_head_weighs_what_it_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
