@@ -317,9 +317,61 @@ static int names_read(struct names *out, const char *dir, struct err *err)
     return 0;
 }
 
-static int read_picture(struct nn_dataset *d, const char *path, enum emotion e, enum nn_split split,
-                        struct err *err)
+struct walk {
+    fer_picture_fn *each;
+    void *payload;
+};
+
+static int walk_class(const struct walk *w, const char *dir, enum emotion e, enum nn_split split,
+                      struct err *err)
 {
+    struct names files;
+    int rc = names_read(&files, dir, err);
+    if (rc == 0 && files.count == 0)
+        rc = err_set(err, ERR_FORMAT, "%s: there is no picture in it", dir);
+    for (size_t i = 0; i < files.count && rc == 0; i++) {
+        struct str path = {0};
+        str_addf(&path, "%s/%s", dir, files.v[i]);
+        rc = w->each(w->payload, path.s, e, split, err);
+        str_free(&path);
+    }
+    names_free(&files);
+    return rc;
+}
+
+/* `top`: folders named after splits may stand here too. */
+static int walk_level(const struct walk *w, const char *dir, enum nn_split split, bool top,
+                      struct err *err)
+{
+    struct names names;
+    int rc = names_read(&names, dir, err);
+    for (size_t i = 0; i < names.count && rc == 0; i++) {
+        struct str path = {0};
+        enum emotion e;
+        str_addf(&path, "%s/%s", dir, names.v[i]);
+        if (emotion_parse(names.v[i], &e))
+            rc = walk_class(w, path.s, e, split, err);
+        else if (top && fer_split_parse(names.v[i], &split))
+            rc = walk_level(w, path.s, split, false, err);
+        else
+            rc = err_set(err, ERR_FORMAT, "%s: the folder's name is no emotion%s", path.s,
+                         top ? " and no split (train, val, test)" : "");
+        str_free(&path);
+    }
+    names_free(&names);
+    return rc;
+}
+
+int fer_walk_folders(const char *dir, fer_picture_fn *each, void *payload, struct err *err)
+{
+    struct walk w = {each, payload};
+    return walk_level(&w, dir, NN_TRAINING, true, err);
+}
+
+static int add_picture(void *dataset, const char *path, enum emotion e, enum nn_split split,
+                       struct err *err)
+{
+    struct nn_dataset *d = dataset;
     uint8_t *px, side_px[PREPROCESS_SIDE_MAX * PREPROCESS_SIDE_MAX];
     int width, height;
     char why[200];
@@ -331,50 +383,10 @@ static int read_picture(struct nn_dataset *d, const char *path, enum emotion e, 
     return nn_dataset_add(d, side_px, (int)e, split, NULL, err);
 }
 
-static int read_class(struct nn_dataset *d, const char *dir, enum emotion e, enum nn_split split,
-                      struct err *err)
-{
-    struct names files;
-    int rc = names_read(&files, dir, err);
-    if (rc == 0 && files.count == 0)
-        rc = err_set(err, ERR_FORMAT, "%s: there is no picture in it", dir);
-    for (size_t i = 0; i < files.count && rc == 0; i++) {
-        struct str path = {0};
-        str_addf(&path, "%s/%s", dir, files.v[i]);
-        rc = read_picture(d, path.s, e, split, err);
-        str_free(&path);
-    }
-    names_free(&files);
-    return rc;
-}
-
-/* `top`: folders named after splits may stand here too. */
-static int read_level(struct nn_dataset *d, const char *dir, enum nn_split split, bool top,
-                      struct err *err)
-{
-    struct names names;
-    int rc = names_read(&names, dir, err);
-    for (size_t i = 0; i < names.count && rc == 0; i++) {
-        struct str path = {0};
-        enum emotion e;
-        str_addf(&path, "%s/%s", dir, names.v[i]);
-        if (emotion_parse(names.v[i], &e))
-            rc = read_class(d, path.s, e, split, err);
-        else if (top && fer_split_parse(names.v[i], &split))
-            rc = read_level(d, path.s, split, false, err);
-        else
-            rc = err_set(err, ERR_FORMAT, "%s: the folder's name is no emotion%s", path.s,
-                         top ? " and no split (train, val, test)" : "");
-        str_free(&path);
-    }
-    names_free(&names);
-    return rc;
-}
-
 int fer_read_folders(struct nn_dataset **out, const char *dir, int side, struct err *err)
 {
     struct nn_dataset *d = nn_dataset_create(1, side, side, EMOTION_COUNT, 0);
-    int rc = read_level(d, dir, NN_TRAINING, true, err);
+    int rc = fer_walk_folders(dir, add_picture, d, err);
     if (rc == 0 && d->count == 0)
         rc = err_set(err, ERR_FORMAT, "%s: there is no folder of pictures in it", dir);
     if (rc == 0)

@@ -3,6 +3,7 @@
 #ifndef VISION_FER_DATA_H
 #define VISION_FER_DATA_H
 
+#include "emotion.h"
 #include "nn/dataset.h"
 
 enum { FER_SIDE = 48, FERPLUS_COUNT = 10 };
@@ -22,6 +23,13 @@ bool fer_split_parse(const char *name, enum nn_split *out);
  * them. A label is 0 .. 6 or a name; pixels are 48 x 48 numbers 0 .. 255.
  * votes: a FER+ CSV with the same rows in the same order, or NULL. The caller destroys *out. */
 int fer_read_csv(struct nn_dataset **out, const char *csv, const char *votes, struct err *err);
+
+/* Calls `each` for the pictures dir/CLASS/FILE (all Training) and dir/SPLIT/CLASS/FILE in the order
+ * of their names, until it fails. A folder whose name is no emotion and a folder without a picture
+ * are errors. */
+typedef int fer_picture_fn(void *payload, const char *path, enum emotion e, enum nn_split split,
+                           struct err *err);
+int fer_walk_folders(const char *dir, fer_picture_fn *each, void *payload, struct err *err);
 
 /* Reads pictures dir/CLASS/FILE (all Training) or dir/SPLIT/CLASS/FILE, in the order of their
  * names, as grey pictures of side x side. A folder whose name is no emotion, a folder without a
