@@ -13,13 +13,12 @@
 #include "report.h"
 #include "vision/face_reader.h"
 #include "vision/opencv_c.h"
-
-enum { SURE_PERCENT = 40 }; /* below this the top emotion is only named as a guess */
+#include "vision/tracker.h"
 
 static const char *face_label(const struct reading *r)
 {
-    enum emotion top = emotion_top(&r->scores);
-    return r->scores.p[top] * 100.0f >= SURE_PERCENT ? emotion_name(top) : "not sure";
+    struct tracker_params p = tracker_defaults();
+    return tracker_sure(&p, r) ? emotion_name(emotion_top(&r->scores)) : "not sure";
 }
 
 static json_t *faces_json(const struct read_result *r)

@@ -161,8 +161,7 @@ static void serve_still(struct detector *d, struct frame *f)
         t->now = t->smooth = reading->scores;
         t->unknown = reading->unknown;
         t->label = emotion_top(&reading->scores);
-        t->sure = reading->unknown <= d->params.tracking.unknown_max &&
-                  reading->scores.p[t->label] >= d->params.tracking.enter[t->label];
+        t->sure = tracker_sure(&d->params.tracking, reading);
         t->steady = true;
         t->first_us = t->seen_us = f->t_us;
     }

@@ -57,6 +57,12 @@ struct tracker_params tracker_defaults(void)
     };
 }
 
+bool tracker_sure(const struct tracker_params *p, const struct reading *r)
+{
+    enum emotion top = emotion_top(&r->scores);
+    return r->scores.p[top] >= p->enter[top] - p->leave && r->unknown <= p->unknown_max;
+}
+
 struct tracker *tracker_create(const struct tracker_params *p)
 {
     struct tracker *t = mem_new(1, sizeof *t);

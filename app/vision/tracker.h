@@ -61,6 +61,11 @@ struct tracker_params {
 
 struct tracker;
 struct tracker_params tracker_defaults(void);
+
+/* Whether a single careful reading is clear enough to name its top emotion, as in photographs and
+ * frozen pictures: by the threshold at which live faces lose a label, since nothing can flicker. */
+bool tracker_sure(const struct tracker_params *p, const struct reading *r);
+
 struct tracker *tracker_create(const struct tracker_params *p); /* copied; NULL: the defaults */
 
 /* One result of the detector at time t_us (never going back; an older time changes nothing).
