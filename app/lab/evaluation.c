@@ -187,18 +187,23 @@ static json_t *confusion_json(const struct nn_confusion *c)
     return rows;
 }
 
-json_t *evaluation_json(const struct evaluation *e)
+json_t *evaluation_classes_json(const struct nn_confusion *c)
 {
     json_t *labels = json_array();
-    for (int c = 0; c < e->confusion.classes; c++)
-        json_array_append_new(labels, json_string(lab_labels[c]));
-    json_t *out = json_pack(
-        "{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:i}, s:f, s:o, s:o, s:o}", "count",
-        (json_int_t)nn_confusion_total(&e->confusion), "accuracy", e->accuracy, "macro_f1",
-        e->macro_f1, "ece", e->ece, "log_loss", e->log_loss, "flip_accuracy", e->flip,
-        "ten_crop_accuracy", e->ten_crop, "unique", "accuracy", e->unique, "count", e->unique_count,
-        "temperature", (double)e->temperature, "labels", labels, "per_class",
-        per_class_json(&e->confusion), "confusion", confusion_json(&e->confusion));
+    for (int i = 0; i < c->classes; i++)
+        json_array_append_new(labels, json_string(lab_labels[i]));
+    return json_pack("{s:f, s:o, s:o, s:o}", "macro_f1", nn_confusion_macro_f1(c), "labels", labels,
+                     "per_class", per_class_json(c), "confusion", confusion_json(c));
+}
+
+json_t *evaluation_json(const struct evaluation *e)
+{
+    json_t *out = json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:i}, s:f}", "count",
+                            (json_int_t)nn_confusion_total(&e->confusion), "accuracy", e->accuracy,
+                            "ece", e->ece, "log_loss", e->log_loss, "flip_accuracy", e->flip,
+                            "ten_crop_accuracy", e->ten_crop, "unique", "accuracy", e->unique,
+                            "count", e->unique_count, "temperature", (double)e->temperature);
+    json_object_update_new(out, evaluation_classes_json(&e->confusion));
     if (e->two_heads)
         json_object_set_new(out, "both_heads_accuracy", json_real(e->combined));
     if (e->ferplus_count > 0)

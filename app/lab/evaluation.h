@@ -34,7 +34,9 @@ void evaluation_free(struct evaluation *e);
 void evaluation_print(const struct evaluation *e, FILE *to);
 /* The part of it that needs no model: precision, recall and F1 of each class, the matrix. */
 void evaluation_print_classes(const struct nn_confusion *c, FILE *to);
-json_t *evaluation_json(const struct evaluation *e); /* a new object */
+/* New objects: macro_f1, labels, per_class and confusion of a matrix; all figures. */
+json_t *evaluation_classes_json(const struct nn_confusion *c);
+json_t *evaluation_json(const struct evaluation *e);
 /* confusion.csv, confusion.png and classes.png in `dir`. `title` names model and split. */
 int evaluation_write(const struct evaluation *e, const char *dir, const char *title,
                      struct err *err);

@@ -12,6 +12,7 @@
 enum lab_command {
     LAB_TRAIN,
     LAB_EVALUATE,
+    LAB_PHOTOS,
     LAB_CROSSVAL,
     LAB_DATA,
     LAB_MODELS,
@@ -58,7 +59,7 @@ struct lab_values {
 extern const struct option_set lab_options;
 extern const struct command lab_commands[LAB_COMMAND_COUNT];
 
-command_fn lab_train, lab_evaluate, lab_crossval, lab_data, lab_models, lab_export,
+command_fn lab_train, lab_evaluate, lab_photos, lab_crossval, lab_data, lab_models, lab_export,
     lab_quantize, lab_bench, lab_baseline, lab_ranking, lab_sentiment;
 
 /* `models show FILE`: nodes, shapes, kernels, memory; with --profile the time of each step. */

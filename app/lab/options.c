@@ -6,6 +6,7 @@
 /* Bits of the commands. */
 #define TRAIN (1u << LAB_TRAIN)
 #define EVALUATE (1u << LAB_EVALUATE)
+#define PHOTOS (1u << LAB_PHOTOS)
 #define CROSSVAL (1u << LAB_CROSSVAL)
 #define DATA (1u << LAB_DATA)
 #define EXPORT (1u << LAB_EXPORT)
@@ -37,7 +38,7 @@ static const char data[] = "Data", net[] = "Network", training[] = "Training",
                   report[] = "Report";
 
 static const struct option_spec specs[] = {
-    STRING(data, "data", data, "FILE", READS_DATA | BASELINE,
+    STRING(data, "data", data, "FILE", READS_DATA | BASELINE | PHOTOS,
            "FER-2013 as CSV (emotion, pixels, Usage) or a folder of pictures, DIR/CLASS/ or "
            "DIR/SPLIT/CLASS/."),
     STRING(data, "votes", votes, "FILE", READS_DATA | DATA,
@@ -52,7 +53,7 @@ static const struct option_spec specs[] = {
             "How many of them are calibrated with."),
     {.group = data, .name = "out", .letter = 'o', .type = OPTION_STRING, .offset = AT(out),
      .arg = "PATH", .once = true,
-     .commands = TRAIN | CROSSVAL | EVALUATE | DATA | EXPORT | QUANTIZE,
+     .commands = TRAIN | CROSSVAL | EVALUATE | PHOTOS | DATA | EXPORT | QUANTIZE,
      .help = "Folder for everything that is written (export, quantize: the file)."},
 
     STRING(net, "net", net, "NAME", ALL_TRAINING | EXPORT,
@@ -72,7 +73,7 @@ static const struct option_spec specs[] = {
             "Pictures a step; bench: 1 and 16 when not given, models show: 1."),
     INTEGER(training, "patience", patience, 0, 10000, "0", ALL_TRAINING,
             "Stop after so many epochs without a better one; 0 never."),
-    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA | MODELS | BENCH,
+    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA | PHOTOS | MODELS | BENCH,
             "0: one a processor; bench: one and all when not given."),
     INTEGER(training, "seed", seed, 0, 2147483647, "1", ALL_TRAINING,
             "Decides everything random: the same seed gives the same network."),
@@ -137,7 +138,7 @@ static const struct option_spec specs[] = {
            "Share of the batches that are mixed."),
 
     {.group = report, .name = "json", .type = OPTION_FLAG, .offset = AT(json), .once = true,
-     .commands = EVALUATE | CROSSVAL | DATA | BENCH,
+     .commands = EVALUATE | PHOTOS | CROSSVAL | DATA | BENCH,
      .help = "Print JSON instead of a table."},
     INTEGER(report, "samples", samples, 0, 1000, "0", EVALUATE | DATA,
             "Write a sheet of so many faces with their labels (data: a class)."),
@@ -167,6 +168,9 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
     [LAB_TRAIN] = {"train", "[RECIPE]", "Train a network", lab_train, TRAIN, train_notes},
     [LAB_EVALUATE] = {"evaluate", "MODEL", "Measure a model on labelled faces", lab_evaluate,
                       EVALUATE, NULL},
+    [LAB_PHOTOS] = {"photos", "MODEL",
+                    "Measure a model on labelled photographs, whose faces are looked for first",
+                    lab_photos, PHOTOS, NULL},
     [LAB_CROSSVAL] = {"crossval", "[RECIPE]",
                       "Train and measure on each part of Training in turn, from fresh weights",
                       lab_crossval, CROSSVAL, NULL},
