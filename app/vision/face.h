@@ -15,7 +15,8 @@ struct gray_view {
     int stride; /* bytes from one row to the next, >= width */
 };
 
-/* A face in pixels of the picture it was found in. The box is the detector's: brows to chin. */
+/* A face in pixels of the picture it was found in. The box is the part of a head that a FER-2013
+ * picture shows: forehead to chin. */
 struct face_box {
     float x, y; /* upper left corner */
     float w, h;

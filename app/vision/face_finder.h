@@ -12,7 +12,7 @@
 
 enum finder_effort {
     FINDER_LIVE,   /* 640x480 in a few milliseconds: faces from about 1/8 of the picture's height */
-    FINDER_CAREFUL /* stills and photographs: smaller, turned and badly lit faces too */
+    FINDER_CAREFUL /* stills and photographs: smaller, tilted and badly lit faces too */
 };
 
 struct face_finder;
@@ -22,9 +22,14 @@ struct face_finder;
 int face_finder_open(struct face_finder **out, const char *cascade, struct err *err);
 void face_finder_close(struct face_finder *f); /* NULL is allowed */
 
-/* Fills out[0 .. max) with faces, largest first; returns how many, or a negative code. */
+/* Fills out[0 .. max) with faces, largest first; returns how many, or a negative code. The boxes
+ * are the frames in which FER-2013 shows its faces, whichever cascade found them; they may reach
+ * over the picture's edge. Live faces are upright; careful ones may have a roll. */
 int face_finder_find(struct face_finder *f, const struct gray_view *gray, enum finder_effort effort,
                      struct face_box *out, int max, struct err *err);
+
+/* Where OpenCV's data has this file, such as "haarcascades/haarcascade_eye.xml". false: nowhere. */
+bool face_finder_data(const char *file, char *out, size_t cap);
 
 /* The file behind a cascade name, for `doctor`. false: not installed (out holds the name). */
 bool face_finder_path(const char *cascade, char *out, size_t cap);

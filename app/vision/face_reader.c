@@ -6,11 +6,13 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "vision/classifier.h"
+#include "vision/eye_finder.h"
 #include "vision/face_finder.h"
 #include "vision/opencv_c.h"
 
 struct face_reader {
     struct face_finder *finder;
+    struct eye_finder *eyes; /* of the careful pass */
     struct classifier *classifier;
     uint8_t *gray;
     size_t gray_bytes;
@@ -21,6 +23,7 @@ int face_reader_open(struct face_reader **out, const char *cascade, const char *
 {
     struct face_reader *r = mem_new(1, sizeof *r);
     int code = face_finder_open(&r->finder, cascade, err);
+    r->eyes = eye_finder_create();
     if (code == ERR_OK)
         code = classifier_open(&r->classifier, model, pool, err);
     if (code != ERR_OK) {
@@ -36,6 +39,7 @@ void face_reader_close(struct face_reader *r)
     if (r == NULL)
         return;
     face_finder_close(r->finder);
+    eye_finder_destroy(r->eyes);
     classifier_close(r->classifier);
     mem_free_aligned(r->gray);
     free(r);
@@ -76,6 +80,8 @@ static int read_gray(struct face_reader *r, const struct gray_view *gray, enum r
         face_finder_find(r->finder, gray, careful ? FINDER_CAREFUL : FINDER_LIVE, boxes, max, err);
     if (n < 0)
         return n;
+    for (int i = 0; careful && i < n; i++)
+        eye_finder_align(r->eyes, gray, &boxes[i]);
     out->detect_ms += ms_since(start);
     start = clock_now_us();
     classifier_read(r->classifier, gray, boxes, n, careful ? CLASSIFIER_CAREFUL : CLASSIFIER_LIVE,
