@@ -17,6 +17,8 @@
 #include "catalog/names.h"
 #include "catalog/taste.h"
 
+enum { ACTORS_SHOWN = 3 };
+
 static const char *const sql[CATALOG_STATEMENT_COUNT] = {
     [READ_TITLE] = "SELECT kind, name, original, year, minutes, rating, votes, genre_set,"
                    " certificate, valence, energy FROM title WHERE id=?",
@@ -359,33 +361,33 @@ static void read_row(const struct catalog *c, sqlite3_stmt *st, struct title *t,
     t->energy = known_real(st, 10, -1);
 }
 
+/* Each name is a page that may have to come from the disk: what is not shown is not read. */
 static int read_credits(struct catalog *c, struct title *t, struct arena *a, struct err *err)
 {
     struct str makers = {0}, cast = {0};
     int actors = 0;
-    int rc;
+    int rc = ERR_OK;
     str_add(&makers, "", 0);
     str_add(&cast, "", 0);
     sqlite3_bind_int64(c->st[READ_CREDITS], 1, t->id);
-    while ((rc = db_step(c->st[READ_CREDITS], err)) == 1) {
+    while (actors < ACTORS_SHOWN && (rc = db_step(c->st[READ_CREDITS], err)) == 1) {
         bool actor = sqlite3_column_int(c->st[READ_CREDITS], 0) == ROLE_ACTOR;
         struct str *to = actor ? &cast : &makers;
-        if (!actor || actors++ < 3)
-            str_addf(to, "%s%s", to->len > 0 ? ", " : "", db_text(c->st[READ_CREDITS], 1));
+        str_addf(to, "%s%s", to->len > 0 ? ", " : "", db_text(c->st[READ_CREDITS], 1));
+        actors += actor;
     }
     sqlite3_reset(c->st[READ_CREDITS]);
     t->makers = arena_strdup(a, makers.s);
     t->cast = arena_strdup(a, cast.s);
     str_free(&makers);
     str_free(&cast);
-    return rc;
+    return rc < 0 ? rc : ERR_OK;
 }
 
 static int read_language(struct catalog *c, struct title *t, struct arena *a, struct err *err)
 {
     sqlite3_stmt *st = c->st[READ_LANGUAGE];
     int rc;
-    t->language = "";
     sqlite3_bind_int64(st, 1, t->id);
     while ((rc = db_step(st, err)) == 1)
         if (sqlite3_column_int(st, 1) > t->certainty) {
@@ -413,11 +415,12 @@ static int read_moods(struct catalog *c, struct title *t, struct arena *a, struc
     return rc < 0 ? rc : ERR_OK;
 }
 
-int catalog_read_title(struct catalog *c, int64_t id, struct title *t, struct arena *a,
-                       struct err *err)
+/* All but the language. 1: found, 0: no such title. */
+static int read_facts(struct catalog *c, int64_t id, struct title *t, struct arena *a,
+                      struct err *err)
 {
     char imdb[24];
-    *t = (struct title){.id = id, .why = ""};
+    *t = (struct title){.id = id, .language = "", .why = ""};
     sqlite3_bind_int64(c->st[READ_TITLE], 1, id);
     int rc = db_step(c->st[READ_TITLE], err);
     if (rc == 1)
@@ -429,10 +432,25 @@ int catalog_read_title(struct catalog *c, int64_t id, struct title *t, struct ar
     t->imdb_id = arena_strdup(a, imdb);
     rc = read_credits(c, t, a, err);
     if (rc == ERR_OK)
-        rc = read_language(c, t, a, err);
-    if (rc == ERR_OK)
         rc = read_moods(c, t, a, err);
     return rc < 0 ? rc : 1;
+}
+
+int catalog_read_shelved(struct catalog *c, const struct shelf_entry *e, struct title *t,
+                         struct arena *a, struct err *err)
+{
+    int rc = read_facts(c, e->id, t, a, err);
+    t->language = arena_strdup(a, c->language[e->language[0]]);
+    t->certainty = e->certainty;
+    return rc;
+}
+
+int catalog_read_title(struct catalog *c, int64_t id, struct title *t, struct arena *a,
+                       struct err *err)
+{
+    int rc = read_facts(c, id, t, a, err);
+    int found = rc == 1 ? read_language(c, t, a, err) : ERR_OK;
+    return found < 0 ? found : rc;
 }
 
 int catalog_title(struct catalog *c, int64_t id, struct title_list *out, struct err *err)

@@ -58,6 +58,9 @@ int catalog_adopt(struct catalog **out, sqlite3 *db, const char *path, struct er
 /* Fills *t with strings from the arena. 1: found, 0: no such title. */
 int catalog_read_title(struct catalog *c, int64_t id, struct title *t, struct arena *a,
                        struct err *err);
+/* The same of a title on the shelf, which knows its language. */
+int catalog_read_shelved(struct catalog *c, const struct shelf_entry *e, struct title *t,
+                         struct arena *a, struct err *err);
 
 /* "a|b" -> the FTS5 expression "a" "b"* ; false: no word in it. out: cap bytes. */
 bool catalog_match_expression(const char *text, char *out, int cap);

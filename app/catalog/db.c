@@ -146,8 +146,9 @@ int db_make_read_only(sqlite3 *db, struct err *err)
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    /* A small cache: the walk reads many pages once, and the system keeps them as well. */
     int rc = db_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA query_only=ON;"
-                         "PRAGMA cache_size=-16000;",
+                         "PRAGMA cache_size=-2000;",
                      err);
     sqlite3_set_authorizer(db, refuse_all_but_reading, NULL);
     sqlite3_progress_handler(db, PROGRESS_STEPS, out_of_time, NULL);

@@ -250,7 +250,7 @@ static int fill_list(struct walk *s, int wanted, struct title_list *l, struct er
     int rc = ERR_OK;
     for (int i = 0; i < wanted && i < s->pool.count && rc >= 0; i++) {
         struct title *t = &l->v[l->count];
-        rc = catalog_read_title(s->c, s->pool.v[i].entry.id, t, l->arena, err);
+        rc = catalog_read_shelved(s->c, &s->pool.v[i].entry, t, l->arena, err);
         if (rc != 1)
             continue;
         t->score = s->pool.v[i].score;

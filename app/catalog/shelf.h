@@ -39,7 +39,6 @@ struct shelf_entry {
 };
 
 void shelf_pack(const struct shelf_entry *e, unsigned char *out);
-void shelf_unpack(struct shelf_entry *e, const unsigned char *in);
 
 /* Weighted rating of IMDb's Top 250, WR = v/(v+m) R + m/(v+m) C (imdb.com/chart/top, "How are
  * ratings calculated"), with the share of good reviews mixed in, on 0 .. 1.
