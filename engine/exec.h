@@ -25,7 +25,8 @@ typedef int nn__prepare_fn(struct nn__compiler *c, const struct nn__job *j, stru
 nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_nary16, nn__prepare_map, nn__prepare_split, nn__prepare_concat,
     nn__prepare_concat16, nn__prepare_resize, nn__prepare_reduce, nn__prepare_softmax,
-    nn__prepare_layer_norm, nn__prepare_instance_norm, nn__prepare_batchnorm,
+    nn__prepare_layer_norm, nn__prepare_lrn, nn__prepare_lp_norm,
+    nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
     nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_qadd16,
@@ -60,7 +61,8 @@ bool nn__is_planar_conv(const struct nn__compiler *c, const struct nn_node *n);
  * direct one; 0: it does not. */
 int nn__winograd_size(const struct nn__compiler *c, const struct nn_node *n);
 /* Where Resize reads pixel i of a result axis of `out` elements. */
-double nn__resize_source(const struct nn_node *n, double i, double scale, int64_t in, int64_t out);
+double nn__resize_source(const struct nn_node *n, int64_t index, double scale, int64_t in,
+                         int64_t out);
 /* The border that a node wants around its first input: top, left, bottom, right. */
 void nn__wanted_border(const struct nn__compiler *c, const struct nn_node *n, int pad[4]);
 

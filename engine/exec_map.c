@@ -1,5 +1,5 @@
-/* Operators that move elements: Transpose, Slice, Expand, Tile, Pad, Gather, DepthToSpace, Resize
- * to the nearest pixel, Split, Concat, and copies.
+/* Operators that move elements: Transpose, Slice, Expand, Tile, Pad, Gather, DepthToSpace,
+ * SpaceToDepth, Resize to the nearest pixel, Split, Concat, and copies.
  *
  * DESIGN. All of them are one loop: the result at index (i, j, ...) is the input's element at
  * offset[0][i] + offset[1][j] + ..., where a negative offset stands for a constant. Each operator
@@ -237,19 +237,32 @@ static void map_depth_to_space(struct nn__compiler *c, const struct nn_node *n, 
     map_init(c, m, 6, dims, crd ? crd_stride : dcr_stride);
 }
 
-/* Where Resize reads result pixel i (ONNX operator Resize, coordinate_transformation_mode). */
-double nn__resize_source(const struct nn_node *n, double i, double scale, int64_t in, int64_t out)
+/* [N, C, H, b, W, b] becomes [N, b, b, C, H, W]. */
+static void map_space_to_depth(struct nn__compiler *c, const struct nn_node *n, struct map *m)
 {
+    const struct nn_shape *x = nn__shape_of(c, n->inputs[0]);
+    int64_t b = nn__attr_int(n, "blocksize", 1), w = x->dims[3], plane = x->dims[2] * w;
+    int64_t dims[] = {x->dims[0], b, b, x->dims[1], x->dims[2] / b, w / b};
+    int64_t stride[] = {x->dims[1] * plane, w, 1, plane, b * w, b};
+    map_init(c, m, 6, dims, stride);
+}
+
+/* Where Resize reads result pixel i (ONNX operator Resize, coordinate_transformation_mode). */
+double nn__resize_source(const struct nn_node *n, int64_t index, double scale, int64_t in,
+                         int64_t out)
+{
+    /* in float, as ONNX Runtime and PyTorch compute it: positions on an edge must round alike */
+    float i = (float)index, s = (float)scale;
     bool old = n->op == NN_OP_UPSAMPLE || n->input_count == 2; /* opset 10 and before */
     const char *mode = nn__attr_string(n, "coordinate_transformation_mode",
                                        old ? "asymmetric" : "half_pixel");
     if (!strcmp(mode, "asymmetric"))
-        return i / scale;
+        return (double)(i / s);
     if (!strcmp(mode, "align_corners"))
-        return out > 1 ? i * (double)(in - 1) / (double)(out - 1) : 0;
+        return out > 1 ? (double)(i * (float)(in - 1) / (float)(out - 1)) : 0;
     if (!strcmp(mode, "pytorch_half_pixel") && out <= 1)
         return 0;
-    return (i + 0.5) / scale - 0.5;
+    return (double)((i + 0.5f) / s - 0.5f);
 }
 
 static double round_nearest(const struct nn_node *n, double x)
@@ -278,7 +291,7 @@ static int map_nearest(struct nn__compiler *c, const struct nn_node *n, struct m
     for (int a = 0; a < y->rank; a++)
         for (int64_t i = 0; i < y->dims[a] && x->dims[a] > 0; i++) {
             double at = round_nearest(
-                n, nn__resize_source(n, (double)i, scale[a], x->dims[a], y->dims[a]));
+                n, nn__resize_source(n, i, scale[a], x->dims[a], y->dims[a]));
             int64_t last = x->dims[a] - 1;
             m->offset[a][i] = (at < 0 ? 0 : at > (double)last ? last : (int64_t)at) * own[a];
         }
@@ -304,6 +317,8 @@ int nn__prepare_map(struct nn__compiler *c, const struct nn__job *j, struct nn__
         map_gather(c, n, m);
     else if (n->op == NN_OP_DEPTH_TO_SPACE)
         map_depth_to_space(c, n, m);
+    else if (n->op == NN_OP_SPACE_TO_DEPTH)
+        map_space_to_depth(c, n, m);
     else if (n->op == NN_OP_RESIZE || n->op == NN_OP_UPSAMPLE)
         code = map_nearest(c, n, m, err);
     else

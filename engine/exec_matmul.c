@@ -200,18 +200,32 @@ static void set_batches(struct nn__compiler *c, struct matmul *m, const struct n
     }
 }
 
+/* Of the matrices, with the row and column that vectors are left as. */
+static struct nn_shape result_shape(const struct nn__compiler *c, const struct nn_node *n)
+{
+    struct nn_shape y = *nn__shape_of(c, n->outputs[0]);
+    if (nn__shape_of(c, n->inputs[1])->rank == 1)
+        y.dims[y.rank++] = 1;
+    if (nn__shape_of(c, n->inputs[0])->rank == 1) {
+        y.dims[y.rank] = y.dims[y.rank - 1];
+        y.dims[y.rank++ - 1] = 1;
+    }
+    return y;
+}
+
 static int set_sizes(struct nn__compiler *c, const struct nn_node *n, struct matmul *m,
                      struct err *err)
 {
-    const struct nn_shape *a = nn__shape_of(c, n->inputs[0]), *b = nn__shape_of(c, n->inputs[1]);
-    const struct nn_shape *y = nn__shape_of(c, n->outputs[0]);
+    struct nn_shape a = nn__as_matrix(nn__shape_of(c, n->inputs[0]), true);
+    struct nn_shape b = nn__as_matrix(nn__shape_of(c, n->inputs[1]), false);
+    struct nn_shape y = result_shape(c, n);
     bool ta = n->op == NN_OP_GEMM && nn__attr_int(n, "transA", 0);
     bool tb = n->op == NN_OP_GEMM && nn__attr_int(n, "transB", 0);
-    int64_t rows = y->dims[y->rank - 2], cols = y->dims[y->rank - 1];
-    int64_t inner = ta ? a->dims[0] : a->dims[a->rank - 1];
-    bool constant = nn__floats_of(c, n, 1) && b->rank == 2;
+    int64_t rows = y.dims[y.rank - 2], cols = y.dims[y.rank - 1];
+    int64_t inner = ta ? a.dims[0] : a.dims[a.rank - 1];
+    bool constant = nn__floats_of(c, n, 1) && b.rank == 2;
     if (constant) /* all rows of a batch at once */
-        rows = cols > 0 ? nn__shape_elements(y, 1) / cols : 0;
+        rows = cols > 0 ? nn__shape_elements(&y, 1) / cols : 0;
     if (rows < 1 || cols < 1 || inner < 1)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "an empty matrix is not implemented");
     m->m = (int)rows;
@@ -222,7 +236,7 @@ static int set_sizes(struct nn__compiler *c, const struct nn_node *n, struct mat
     m->b_row = tb ? 1 : (size_t)cols;
     m->b_col = tb ? (size_t)inner : 1;
     if (!constant)
-        set_batches(c, m, a, b, y);
+        set_batches(c, m, &a, &b, &y);
     return 0;
 }
 

@@ -37,6 +37,7 @@ static void combine(const struct nary *n, float *y, const float *b, int64_t step
     switch (n->op) {
     case NN_OP_ADD:
     case NN_OP_SUM:
+    case NN_OP_MEAN:
         EACH(p + q);
     case NN_OP_SUB:
         EACH(p - q);
@@ -62,6 +63,16 @@ static void combine(const struct nary *n, float *y, const float *b, int64_t step
         EACH((float)(p < q));
     case NN_OP_GREATER:
         EACH((float)(p > q));
+    case NN_OP_LESS_EQUAL:
+        EACH((float)(p <= q));
+    case NN_OP_GREATER_EQUAL:
+        EACH((float)(p >= q));
+    case NN_OP_AND:
+        EACH((float)(p != 0 && q != 0));
+    case NN_OP_OR:
+        EACH((float)(p != 0 || q != 0));
+    case NN_OP_XOR:
+        EACH((float)((p != 0) != (q != 0)));
     default: /* PRelu */
         EACH(p < 0 ? p * q : p);
     }
@@ -87,6 +98,8 @@ static void run_row(const struct nary *n, const float *const *x, float *y)
     copy_row(y, x[0], n->stride[0][last], count);
     for (int k = 1; k < n->inputs; k++)
         combine(n, y, x[k], n->stride[k][last], count);
+    for (int64_t i = 0; n->op == NN_OP_MEAN && i < count; i++)
+        y[i] /= (float)n->inputs;
     for (int64_t i = 0; n->clip && i < count; i++)
         y[i] = y[i] < n->lo ? n->lo : y[i] > n->hi ? n->hi : y[i];
 }

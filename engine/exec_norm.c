@@ -9,11 +9,13 @@
 /* A tensor as outer x size x inner; the middle is normalised. */
 struct norm {
     enum nn_op op;
+    void (*line)(const struct norm *n, const float *x, float *y); /* one middle, or NULL */
     int64_t outer, size, inner;
-    int channels;                /* of instance norm: outer = N * channels */
+    int channels; /* of instance norm: outer = N * channels */
     bool log;
+    bool first; /* LpNormalization: p is 1, else 2 */
     float epsilon;
-    const float *scale, *shift;  /* owned by the plan; NULL: ones, zeros */
+    const float *scale, *shift; /* owned by the plan; NULL: ones, zeros */
 };
 
 struct norm_call {
@@ -37,46 +39,86 @@ static void softmax_one(const struct norm *n, const float *x, float *y)
     }
 }
 
-static void run_softmax_range(void *arg, int begin, int end, int thread)
+/* LpNormalization: x / |x|. */
+static void lp_one(const struct norm *n, const float *x, float *y)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n->size; i++) {
+        double v = (double)x[i * n->inner];
+        sum += n->first ? fabs(v) : v * v;
+    }
+    double length = n->first ? sum : sqrt(sum);
+    for (int64_t i = 0; i < n->size; i++)
+        y[i * n->inner] = length > 0 ? (float)((double)x[i * n->inner] / length) : 0;
+}
+
+static void run_line_range(void *arg, int begin, int end, int thread)
 {
     const struct norm_call *c = arg;
     (void)thread;
     for (int i = begin; i < end; i++) {
         int64_t at = i / c->n->inner * c->n->size * c->n->inner + i % c->n->inner;
-        softmax_one(c->n, c->x + at, c->y + at);
+        c->n->line(c->n, c->x + at, c->y + at);
     }
 }
 
-static void run_softmax(const struct nn__step *s, const struct nn__env *e)
+static void run_lines(const struct nn__step *s, const struct nn__env *e)
 {
     const struct norm *n = s->context;
     struct norm_call c = {n, e, e->at[s->in[0]], e->at[s->out[0]]};
     pool_for(e->pool, (int)(n->outer * n->inner), (int)(NN_GRAIN / 8 / (n->size + 1)) + 1,
-             run_softmax_range, &c);
+             run_line_range, &c);
+}
+
+/* What is done along one axis; `rest`: along it and all that follow. */
+static struct norm *make_lines(struct nn__compiler *c, const struct nn_node *node, int64_t axis,
+                               bool rest, struct nn__step *s, struct err *err)
+{
+    const struct nn_shape *x = nn__shape_of(c, node->inputs[0]);
+    if (axis < -x->rank || axis >= x->rank) {
+        nn__node_error(node, err, ERR_RANGE, "axis %lld is outside rank %d", (long long)axis,
+                       x->rank);
+        return NULL;
+    }
+    axis = axis < 0 ? axis + x->rank : axis;
+    struct norm *n = nn__context(c, sizeof *n);
+    *n = (struct norm){.op = node->op, .outer = 1, .size = 1, .inner = 1};
+    for (int a = 0; a < x->rank; a++) {
+        int64_t *part = a < axis ? &n->outer : a == axis || rest ? &n->size : &n->inner;
+        *part *= x->dims[a];
+    }
+    s->context = n;
+    s->run = run_lines;
+    return n;
 }
 
 /* Softmax and LogSoftmax. Before opset 13 everything from the axis on is one row. */
 int nn__prepare_softmax(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                         struct err *err)
 {
-    const struct nn_node *node = j->node;
-    const struct nn_shape *x = nn__shape_of(c, node->inputs[0]);
     bool rows = c->g->opset < 13;
-    int64_t axis = nn__attr_int(node, "axis", rows ? 1 : -1);
-    if (axis < -x->rank || axis >= x->rank)
-        return nn__node_error(node, err, ERR_RANGE, "axis %lld is outside rank %d",
-                              (long long)axis, x->rank);
-    axis = axis < 0 ? axis + x->rank : axis;
-    struct norm *n = nn__context(c, sizeof *n);
-    *n = (struct norm){.op = node->op, .outer = 1, .size = 1, .inner = 1,
-                       .log = node->op == NN_OP_LOG_SOFTMAX};
-    for (int a = 0; a < x->rank; a++) {
-        int64_t *part = a < axis ? &n->outer : a == axis || rows ? &n->size : &n->inner;
-        *part *= x->dims[a];
-    }
-    s->context = n;
-    s->run = run_softmax;
+    int64_t axis = nn__attr_int(j->node, "axis", rows ? 1 : -1);
+    struct norm *n = make_lines(c, j->node, axis, rows, s, err);
+    if (!n)
+        return ERR_RANGE;
+    n->line = softmax_one;
+    n->log = j->node->op == NN_OP_LOG_SOFTMAX;
     s->info.kernel = "softmax";
+    return 0;
+}
+
+int nn__prepare_lp_norm(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                        struct err *err)
+{
+    int64_t p = nn__attr_int(j->node, "p", 2);
+    if (p != 1 && p != 2)
+        return nn__node_error(j->node, err, ERR_UNSUPPORTED, "p is %lld", (long long)p);
+    struct norm *n = make_lines(c, j->node, nn__attr_int(j->node, "axis", -1), false, s, err);
+    if (!n)
+        return ERR_RANGE;
+    n->line = lp_one;
+    n->first = p == 1;
+    s->info.kernel = "normalisation";
     return 0;
 }
 
@@ -152,7 +194,9 @@ int nn__prepare_layer_norm(struct nn__compiler *c, const struct nn__job *j, stru
     int64_t axis = nn__attr_int(j->node, "axis", -1);
     axis = axis < 0 ? axis + x->rank : axis;
     struct norm *n = nn__context(c, sizeof *n);
-    *n = (struct norm){.op = NN_OP_LAYER_NORM, .outer = 1, .size = 1,
+    *n = (struct norm){.op = NN_OP_LAYER_NORM,
+                       .outer = 1,
+                       .size = 1,
                        .epsilon = nn__attr_float(j->node, "epsilon", 1e-5f)};
     for (int a = 0; a < x->rank; a++)
         *(a < axis ? &n->outer : &n->size) *= x->dims[a];
@@ -164,7 +208,9 @@ int nn__prepare_instance_norm(struct nn__compiler *c, const struct nn__job *j, s
 {
     const struct nn_shape *x = nn__shape_of(c, j->node->inputs[0]);
     struct norm *n = nn__context(c, sizeof *n);
-    *n = (struct norm){.op = NN_OP_INSTANCE_NORM, .outer = 1, .size = 1,
+    *n = (struct norm){.op = NN_OP_INSTANCE_NORM,
+                       .outer = 1,
+                       .size = 1,
                        .epsilon = nn__attr_float(j->node, "epsilon", 1e-5f)};
     if (x->rank < 3)
         return nn__node_error(j->node, err, ERR_FORMAT, "wants at least rank 3");
@@ -177,10 +223,78 @@ int nn__prepare_instance_norm(struct nn__compiler *c, const struct nn__job *j, s
     return prepare_norm(c, j->node, n, s, err);
 }
 
+/* LRN (Krizhevsky et al. 2012, section 3.3): each number is divided by a power of the squares of
+ * its neighbours in other channels. */
+struct lrn {
+    int channels, before, after; /* neighbours */
+    int pixels;                  /* of all images */
+    int64_t inner;
+    double alpha, beta, bias; /* alpha: divided by the size already */
+};
+
+struct lrn_call {
+    const struct lrn *l;
+    const float *x;
+    float *y;
+};
+
+static void run_lrn_range(void *arg, int begin, int end, int thread)
+{
+    const struct lrn_call *c = arg;
+    const struct lrn *l = c->l;
+    (void)thread;
+    for (int i = begin; i < end; i++) { /* one pixel of one image */
+        int64_t at = i / l->inner * l->channels * l->inner + i % l->inner;
+        for (int ch = 0; ch < l->channels; ch++) {
+            double sum = 0;
+            for (int k = ch - l->before; k <= ch + l->after; k++) {
+                double v = k >= 0 && k < l->channels ? c->x[at + k * l->inner] : 0;
+                sum += v * v;
+            }
+            double factor = pow(l->bias + l->alpha * sum, -l->beta);
+            c->y[at + ch * l->inner] = (float)(c->x[at + ch * l->inner] * factor);
+        }
+    }
+}
+
+static void run_lrn(const struct nn__step *s, const struct nn__env *e)
+{
+    const struct lrn *l = s->context;
+    struct lrn_call c = {l, e->at[s->in[0]], e->at[s->out[0]]};
+    pool_for(e->pool, l->pixels, NN_GRAIN / 64, run_lrn_range, &c);
+}
+
+int nn__prepare_lrn(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                    struct err *err)
+{
+    const struct nn_node *node = j->node;
+    const struct nn_shape *x = nn__shape_of(c, node->inputs[0]);
+    int64_t size = nn__attr_int(node, "size", 0);
+    if (x->rank < 3 || size < 1 || size > INT16_MAX)
+        return nn__node_error(node, err, ERR_RANGE, "a size of %lld does not fit rank %d",
+                              (long long)size, x->rank);
+    struct lrn *l = nn__context(c, sizeof *l);
+    *l = (struct lrn){.channels = (int)x->dims[1],
+                      .pixels = (int)x->dims[0],
+                      .before = (int)(size - 1) / 2,
+                      .after = (int)size / 2,
+                      .inner = 1,
+                      .alpha = nn__attr_float(node, "alpha", 1e-4f) / (double)size,
+                      .beta = nn__attr_float(node, "beta", 0.75f),
+                      .bias = nn__attr_float(node, "bias", 1)};
+    for (int a = 2; a < x->rank; a++)
+        l->inner *= x->dims[a];
+    l->pixels *= (int)l->inner;
+    s->context = l;
+    s->run = run_lrn;
+    s->info.kernel = "normalisation";
+    return 0;
+}
+
 /* Batch norm on its own: y = scale x + shift for each channel. */
 struct affine {
     struct nn__view x, y;
-    int per_plane;      /* channels in a plane: 1, or 16 lanes */
+    int per_plane; /* channels in a plane: 1, or 16 lanes */
     const float *scale, *shift;
     float lo, hi;
 };
@@ -204,9 +318,13 @@ static void run_affine_planes(void *arg, int begin, int end, int thread)
         const float *scale = a->scale + plane * a->per_plane;
         const float *shift = a->shift + plane * a->per_plane;
         for (int r = 0; r < a->x.rows && a->per_plane == 16; r++) {
-            struct nn_affine16 f = {.a = x + r * a->x.row, .y = y + r * a->y.row,
-                                    .a_scale = scale, .shift = shift,
-                                    .pixels = a->x.width / 16, .lo = a->lo, .hi = a->hi};
+            struct nn_affine16 f = {.a = x + r * a->x.row,
+                                    .y = y + r * a->y.row,
+                                    .a_scale = scale,
+                                    .shift = shift,
+                                    .pixels = a->x.width / 16,
+                                    .lo = a->lo,
+                                    .hi = a->hi};
             c->e->k->affine16(&f);
         }
         for (int r = 0; r < a->x.rows && a->per_plane == 1; r++)
@@ -235,16 +353,22 @@ static int prepare_affine(struct nn__compiler *c, const struct nn__job *j, struc
     int code = nn__batchnorm_affine(c, j->node, scale, shift, err);
     if (code < 0)
         return code;
-    *a = (struct affine){.per_plane = per_plane, .scale = scale, .shift = shift,
-                         .lo = j->epilogue->lo, .hi = j->epilogue->hi};
+    *a = (struct affine){.per_plane = per_plane,
+                         .scale = scale,
+                         .shift = shift,
+                         .lo = j->epilogue->lo,
+                         .hi = j->epilogue->hi};
     a->x = nn__view(nn__place(c, j->in[0]));
     a->y = nn__view(nn__place(c, j->out[0]));
     if (per_plane == 1) { /* any rank: planes of the channels */
         int64_t inner = 1;
         for (int i = 2; i < x->rank; i++)
             inner *= x->dims[i];
-        a->x = a->y = (struct nn__view){.images = (int)x->dims[0], .planes = channels, .rows = 1,
-                                        .width = (size_t)inner, .plane = (size_t)inner,
+        a->x = a->y = (struct nn__view){.images = (int)x->dims[0],
+                                        .planes = channels,
+                                        .rows = 1,
+                                        .width = (size_t)inner,
+                                        .plane = (size_t)inner,
                                         .image = (size_t)(inner * channels)};
     }
     s->context = a;

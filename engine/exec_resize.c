@@ -137,7 +137,7 @@ int nn__prepare_resize(struct nn__compiler *c, const struct nn__job *j, struct n
         r->axis[a] = nn__context(c, sizeof(struct taps) * (size_t)(y->dims[a] + 1));
         for (int64_t i = 0; i < y->dims[a]; i++) {
             double at = x->dims[a] == y->dims[a] ? (double)i
-                                                 : nn__resize_source(n, (double)i, scale[a],
+                                                 : nn__resize_source(n, i, scale[a],
                                                                      x->dims[a], y->dims[a]);
             fill_taps(&r->axis[a][i], &f, at, x->dims[a], own[a]);
         }

@@ -9,7 +9,7 @@
 struct unary {
     enum nn_op op;
     int slot;           /* enum nn_func of the kernel that computes it, or -1 */
-    float alpha, beta;
+    float alpha, beta, gamma; /* gamma: Celu divides by it */
     bool truncate;      /* Cast to an integer */
     float lo, hi;       /* Clip and integer ranges */
     struct nn__view in, out;
@@ -32,6 +32,23 @@ static float evaluate(const struct unary *u, float x)
         return ceilf(x);
     case NN_OP_RECIPROCAL:
         return 1 / x;
+    case NN_OP_SELU:
+    case NN_OP_CELU:
+        return x > 0 ? u->beta * x : u->beta * u->alpha * expm1f(x / u->gamma);
+    case NN_OP_SOFTSIGN:
+        return x / (1 + fabsf(x));
+    case NN_OP_THRESHOLDED_RELU:
+        return x > u->alpha ? x : 0;
+    case NN_OP_SIGN:
+        return (float)((x > 0) - (x < 0));
+    case NN_OP_ROUND: /* halves to even, the default direction of the processor */
+        return nearbyintf(x);
+    case NN_OP_SIN:
+        return sinf(x);
+    case NN_OP_COS:
+        return cosf(x);
+    case NN_OP_NOT:
+        return (float)(x == 0);
     case NN_OP_SOFTPLUS: /* log(1 + exp(x)) without overflow */
         return fmaxf(x, 0) + log1pf(expf(-fabsf(x)));
     default:
@@ -133,6 +150,16 @@ static void read_attributes(const struct nn__compiler *c, const struct nn_node *
         u->slot = NN_FUNC_ELU;
         u->alpha = nn__attr_float(n, "alpha", 1);
         break;
+    case NN_OP_SELU: /* Klambauer et al. 2017; the numbers are ONNX's defaults */
+        u->alpha = nn__attr_float(n, "alpha", 1.67326319f);
+        u->beta = nn__attr_float(n, "gamma", 1.05070102f);
+        break;
+    case NN_OP_CELU:
+        u->alpha = u->gamma = nn__attr_float(n, "alpha", 1);
+        break;
+    case NN_OP_THRESHOLDED_RELU:
+        u->alpha = nn__attr_float(n, "alpha", 1);
+        break;
     case NN_OP_SWISH:
         u->slot = NN_FUNC_SWISH;
         break;
@@ -164,7 +191,8 @@ int nn__prepare_unary(struct nn__compiler *c, const struct nn__job *j, struct nn
 {
     const struct nn_node *n = j->node;
     struct unary *u = nn__context(c, sizeof *u);
-    *u = (struct unary){.op = n->op, .slot = -1, .lo = -INFINITY, .hi = INFINITY};
+    *u = (struct unary){.op = n->op, .slot = -1, .beta = 1, .gamma = 1,
+                        .lo = -INFINITY, .hi = INFINITY};
     if (n->op == NN_OP_GELU && strcmp(nn__attr_string(n, "approximate", "none"), "none"))
         return nn__node_error(n, err, ERR_UNSUPPORTED, "the approximation is not implemented");
     for (int i = 1; i < n->input_count && n->op == NN_OP_CLIP; i++)

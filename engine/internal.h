@@ -44,6 +44,17 @@
     X(GELU, "Gelu", 1, 1, 0, same)                                                                 \
     X(SWISH, "Swish", 1, 1, 0, same)                                                               \
     X(ERF, "Erf", 1, 1, 0, same)                                                                   \
+    X(SELU, "Selu", 1, 1, 0, same)                                                                 \
+    X(CELU, "Celu", 1, 1, 0, same)                                                                 \
+    X(SOFTSIGN, "Softsign", 1, 1, 0, same)                                                         \
+    X(THRESHOLDED_RELU, "ThresholdedRelu", 1, 1, 0, same)                                          \
+    X(SIGN, "Sign", 1, 1, 0, same)                                                                 \
+    X(ROUND, "Round", 1, 1, 0, same)                                                               \
+    X(SIN, "Sin", 1, 1, 0, same)                                                                   \
+    X(COS, "Cos", 1, 1, 0, same)                                                                   \
+    X(NOT, "Not", 1, 1, 0, same)                                                                   \
+    X(LRN, "LRN", 1, 1, 0, same)                                                                   \
+    X(LP_NORM, "LpNormalization", 1, 1, 0, same)                                                   \
     X(SOFTPLUS, "Softplus", 1, 1, 0, same)                                                         \
     X(LOG_SOFTMAX, "LogSoftmax", 1, 1, 0, same)                                                    \
     X(SQRT, "Sqrt", 1, 1, 0, same)                                                                 \
@@ -60,14 +71,28 @@
     X(EQUAL, "Equal", 2, 2, 0, compare)                                                            \
     X(LESS, "Less", 2, 2, 0, compare)                                                              \
     X(GREATER, "Greater", 2, 2, 0, compare)                                                        \
+    X(LESS_EQUAL, "LessOrEqual", 2, 2, 0, compare)                                                 \
+    X(GREATER_EQUAL, "GreaterOrEqual", 2, 2, 0, compare)                                           \
+    X(AND, "And", 2, 2, 0, compare)                                                                \
+    X(OR, "Or", 2, 2, 0, compare)                                                                  \
+    X(XOR, "Xor", 2, 2, 0, compare)                                                                \
     X(MAX, "Max", 1, 64, 0, broadcast_all)                                                         \
     X(MIN, "Min", 1, 64, 0, broadcast_all)                                                         \
     X(SUM, "Sum", 1, 64, 0, broadcast_all)                                                         \
+    X(MEAN, "Mean", 1, 64, 0, broadcast_all)                                                       \
     X(WHERE, "Where", 3, 3, 0, broadcast_all)                                                      \
     X(REDUCE_MEAN, "ReduceMean", 1, 2, 0, reduce)                                                  \
     X(REDUCE_SUM, "ReduceSum", 1, 2, 0, reduce)                                                    \
     X(REDUCE_MAX, "ReduceMax", 1, 2, 0, reduce)                                                    \
     X(REDUCE_MIN, "ReduceMin", 1, 2, 0, reduce)                                                    \
+    X(REDUCE_PROD, "ReduceProd", 1, 2, 0, reduce)                                                  \
+    X(REDUCE_L1, "ReduceL1", 1, 2, 0, reduce)                                                      \
+    X(REDUCE_L2, "ReduceL2", 1, 2, 0, reduce)                                                      \
+    X(REDUCE_SUM_SQUARE, "ReduceSumSquare", 1, 2, 0, reduce)                                       \
+    X(REDUCE_LOG_SUM, "ReduceLogSum", 1, 2, 0, reduce)                                             \
+    X(REDUCE_LOG_SUM_EXP, "ReduceLogSumExp", 1, 2, 0, reduce)                                      \
+    X(ARG_MAX, "ArgMax", 1, 1, 0, arg)                                                             \
+    X(ARG_MIN, "ArgMin", 1, 1, 0, arg)                                                             \
     X(SPLIT, "Split", 1, 2, 0, split)                                                              \
     X(SLICE, "Slice", 1, 5, 0, slice)                                                              \
     X(PAD, "Pad", 1, 3, 0, pad)                                                                    \
@@ -80,6 +105,7 @@
     X(RESIZE, "Resize", 1, 4, 0, resize)                                                           \
     X(UPSAMPLE, "Upsample", 1, 2, 0, resize)                                                       \
     X(DEPTH_TO_SPACE, "DepthToSpace", 1, 1, 0, depth_to_space)                                     \
+    X(SPACE_TO_DEPTH, "SpaceToDepth", 1, 1, 0, space_to_depth)                                     \
     X(CAST, "Cast", 1, 1, 0, cast)                                                                 \
     X(SHAPE, "Shape", 1, 1, 0, shape)                                                              \
     X(SIZE, "Size", 1, 1, 0, size)                                                                 \
@@ -257,6 +283,9 @@ int nn__window(const struct nn_graph *g, const struct nn_node *n, struct nn_wind
 /* ConvTranspose: `in` is read, `out` written; pads cut the written image. */
 int nn__window_transposed(const struct nn_graph *g, const struct nn_node *n, struct nn_window *w,
                           struct err *err);
+
+/* An operand of MatMul: a vector is a row on the left and a column on the right. */
+struct nn_shape nn__as_matrix(const struct nn_shape *s, bool left);
 
 /* The limits of Clip, from inputs (opset 11) or attributes (opset 6); infinite where absent. */
 void nn__clip_limits(const struct nn_graph *g, const struct nn_node *n, float *lo, float *hi);

@@ -385,8 +385,7 @@ static int read_model(struct nn_graph **out, const Onnx__ModelProto *m, struct e
 
 int nn_onnx_read(struct nn_graph **out, const void *data, size_t len, struct err *err)
 {
-    /* 64 KiB on top: small files have much structure and few weights */
-    size_t budget = (NN_ONNX_MEMORY_FACTOR - 1) * len + 65536;
+    size_t budget = (NN_ONNX_MEMORY_FACTOR - 1) * len + NN_ONNX_MEMORY_FIXED;
     ProtobufCAllocator memory = {budget_alloc, budget_free, &budget};
     Onnx__ModelProto *m = onnx__model_proto__unpack(&memory, len, data);
     if (!m)

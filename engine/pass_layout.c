@@ -103,7 +103,7 @@ static bool read_at_run_time(const struct nn__compiler *c, const struct nn_node 
         return true;
     bool matrix = n->op == NN_OP_GEMM || n->op == NN_OP_MATMUL;
     if (matrix && i == 1)
-        return !nn__floats_of(c, n, 1) || nn__shape_of(c, n->inputs[1])->rank != 2;
+        return !nn__floats_of(c, n, 1) || nn__shape_of(c, n->inputs[1])->rank > 2;
     return matrix || n->op == NN_OP_CONCAT ||
            nn__exec_info(n->op)->plain == nn__prepare_nary;
 }

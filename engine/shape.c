@@ -309,8 +309,8 @@ int nn__window_transposed(const struct nn_graph *g, const struct nn_node *n, str
             side = (int64_t)w->in[i] * w->stride[i];
         if (side > 0) {
             int total = full > side && full - side < INT_MAX ? (int)(full - side) : 0;
-            bool lower = !strcmp(auto_pad, "SAME_LOWER");
-            w->pad[i] = lower ? total - total / 2 : total / 2;
+            bool upper = !strcmp(auto_pad, "SAME_UPPER");
+            w->pad[i] = upper ? total / 2 : total - total / 2;
             w->pad[i + 2] = total - w->pad[i];
         } else {
             side = full - w->pad[i] - w->pad[i + 2];
@@ -386,38 +386,34 @@ int nn__shape_gemm(struct nn_graph *g, const struct nn_node *n, struct err *err)
     return nn__set_like(g, n, &out, err);
 }
 
-/* Batches of matrices broadcast like elementwise operators; a vector is a row on the left and a
- * column on the right. */
-static int batched_matmul(struct nn_graph *g, const struct nn_node *n, struct err *err)
+struct nn_shape nn__as_matrix(const struct nn_shape *s, bool left)
 {
-    struct nn_shape a = *nn__in_shape(g, n, 0), b = *nn__in_shape(g, n, 1);
+    if (s->rank != 1)
+        return *s;
+    return left ? (struct nn_shape){2, {1, s->dims[0]}} : (struct nn_shape){2, {s->dims[0], 1}};
+}
+
+/* Batches of matrices broadcast like elementwise operators. */
+int nn__shape_matmul(struct nn_graph *g, const struct nn_node *n, struct err *err)
+{
+    bool row = nn__in_shape(g, n, 0)->rank == 1, column = nn__in_shape(g, n, 1)->rank == 1;
+    struct nn_shape a = nn__as_matrix(nn__in_shape(g, n, 0), true);
+    struct nn_shape b = nn__as_matrix(nn__in_shape(g, n, 1), false);
     if (a.rank < 2 || b.rank < 2)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "wants matrices, got ranks %d and %d",
-                              a.rank, b.rank);
-    int64_t m = a.dims[a.rank - 2], k = a.dims[a.rank - 1];
-    if (b.dims[b.rank - 2] != k)
-        return nn__node_error(n, err, ERR_FORMAT, "inner sizes %lld and %lld differ", (long long)k,
-                              (long long)b.dims[b.rank - 2]);
-    int64_t columns = b.dims[b.rank - 1];
+        return nn__node_error(n, err, ERR_FORMAT, "wants matrices, got ranks %d and %d", a.rank,
+                              b.rank);
+    int64_t rows = a.dims[a.rank - 2], inner = a.dims[a.rank - 1], columns = b.dims[b.rank - 1];
+    if (b.dims[b.rank - 2] != inner)
+        return nn__node_error(n, err, ERR_FORMAT, "inner sizes %lld and %lld differ",
+                              (long long)inner, (long long)b.dims[b.rank - 2]);
     a.rank -= 2;
     b.rank -= 2;
     int code = nn__broadcast_into(n, &a, &b, err);
     if (code < 0)
         return code;
-    a.dims[a.rank++] = m;
-    a.dims[a.rank++] = columns;
+    if (!row)
+        a.dims[a.rank++] = rows;
+    if (!column)
+        a.dims[a.rank++] = columns;
     return nn__set_like(g, n, &a, err);
-}
-
-int nn__shape_matmul(struct nn_graph *g, const struct nn_node *n, struct err *err)
-{
-    const struct nn_shape *a = nn__in_shape(g, n, 0), *b = nn__in_shape(g, n, 1);
-    if (a->rank < 2 || b->rank != 2)
-        return batched_matmul(g, n, err);
-    if (a->dims[a->rank - 1] != b->dims[0])
-        return nn__node_error(n, err, ERR_FORMAT, "inner sizes %lld and %lld differ",
-                              (long long)a->dims[a->rank - 1], (long long)b->dims[0]);
-    struct nn_shape out = *a;
-    out.dims[out.rank - 1] = b->dims[1];
-    return nn__set_like(g, n, &out, err);
 }

@@ -367,6 +367,18 @@ int nn__shape_depth_to_space(struct nn_graph *g, const struct nn_node *n, struct
     return nn__set_like(g, n, &out, err);
 }
 
+int nn__shape_space_to_depth(struct nn_graph *g, const struct nn_node *n, struct err *err)
+{
+    const struct nn_shape *x = nn__in_shape(g, n, 0);
+    if (nn__undecided(g, n, INT_MAX))
+        return nn__set_unknown(g, n);
+    int64_t b = nn__attr_int(n, "blocksize", 0);
+    if (x->rank != 4 || b < 1 || b > SHRT_MAX || x->dims[2] % b || x->dims[3] % b)
+        return nn__node_error(n, err, ERR_FORMAT, "its blocksize does not fit the sides");
+    struct nn_shape out = {4, {x->dims[0], x->dims[1] * b * b, x->dims[2] / b, x->dims[3] / b}};
+    return nn__set_like(g, n, &out, err);
+}
+
 /* Scales are input 1 (Upsample, Resize of opset 10) or 2; sizes are input 3. */
 int nn__scales(const struct nn_graph *g, const struct nn_node *n, double scale[NN_MAX_RANK],
                struct err *err)

@@ -199,6 +199,24 @@ int nn__shape_reduce(struct nn_graph *g, const struct nn_node *n, struct err *er
     return nn__set_like(g, n, &out, err);
 }
 
+int nn__shape_arg(struct nn_graph *g, const struct nn_node *n, struct err *err)
+{
+    const struct nn_shape *x = nn__in_shape(g, n, 0);
+    if (nn__undecided(g, n, INT_MAX))
+        return nn__set_unknown(g, n);
+    int axis = nn__want_axis(n, nn__attr_int(n, "axis", 0), x->rank, err);
+    if (axis < 0)
+        return axis;
+    if (x->dims[axis] == 0)
+        return nn__node_error(n, err, ERR_RANGE, "axis %d has no elements", axis);
+    bool keep = nn__attr_int(n, "keepdims", 1) != 0;
+    struct nn_shape out = {0};
+    for (int i = 0; i < x->rank; i++)
+        if (i != axis || keep)
+            out.dims[out.rank++] = i == axis ? 1 : x->dims[i];
+    return nn__set_output(g, n, 0, NN_I64, &out, err);
+}
+
 /* Types and shapes as values */
 
 /* ONNX TensorProto.DataType. */

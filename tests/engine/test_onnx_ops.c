@@ -179,7 +179,13 @@ static void check_pack(const char *name, int least)
 static void test_node_tests(void **state)
 {
     (void)state;
-    check_pack("onnx_node.gz", 300);
+    check_pack("onnx_node.gz", 400);
+}
+
+static void test_hand_made(void **state)
+{
+    (void)state;
+    check_pack("onnx_hand.gz", 13);
 }
 
 static void test_torch_exports(void **state)
@@ -192,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_node_tests),
+        cmocka_unit_test(test_hand_made),
         cmocka_unit_test(test_torch_exports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

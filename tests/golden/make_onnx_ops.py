@@ -4,6 +4,7 @@
     python3 make_onnx_ops.py [OUT_DIR]      (default: the folder of this script)
 
 onnx_node.gz   the ONNX backend node tests (python3-onnx 1.12) of the operators we implement
+onnx_hand.gz   what neither of the others asks for: written here, expected by numpy and PyTorch
 onnx_torch.gz  small networks exported by PyTorch (python3-torch 1.13) with opsets 9 to 17
 
 Run once; the tests read only the files. Format, little endian, gzip: magic "NNGOLD1\\n"; then
@@ -32,6 +33,12 @@ NODE_OPS = {
     'logsoftmax': 1, 'maxpool': 1, 'averagepool': 1, 'globalaveragepool': 1, 'globalmaxpool': 1,
     'reducemean': 1, 'reducesum': 1, 'concat': 3, 'split': 1, 'slice': 1, 'pad': 1, 'flatten': 1,
     'reshape': 1, 'transpose': 1, 'squeeze': 1, 'unsqueeze': 1, 'resize': 1, 'identity': 1,
+    'reduceprod': 1, 'reducel1': 1, 'reducel2': 1, 'reduce_log_sum': 1, 'reduce_log_sum_exp': 1,
+    'reducesumsquare': 1, 'argmax': 1, 'argmin': 1, 'mean': 3, 'lrn': 1, 'selu': 1, 'celu': 1,
+    'softsign': 1, 'thresholdedrelu': 1, 'sign': 1, 'round': 1, 'sin': 1, 'cos': 1, 'not': 1,
+    'and': 2, 'or': 2, 'xor': 2, 'equal': 2, 'less': 2, 'greater': 2, 'less_equal': 2,
+    'greater_equal': 2, 'where': 3, 'sum': 3, 'upsample': 1,
+    'spacetodepth': 1, 'depthtospace': 1, 'tile': 1,
     'dropout': 1, 'constant': 0, 'gather': 1, 'quantizelinear': 1, 'dequantizelinear': 1,
 }
 
@@ -51,12 +58,12 @@ def node_cases():
 
 
 def usable(model, arrays):
-    floats = (np.float32, np.uint8, np.int8)
+    floats = (np.float32, np.uint8, np.int8, np.int64, np.bool_)
     g = model.graph
     return (all(isinstance(a, np.ndarray) for a in arrays)
             and sum(a.size for a in arrays) <= MAX_VALUES
-            and all(o.type.tensor_type.elem_type in (1, 2, 3) for o in g.output)
-            and (not g.input or g.input[0].type.tensor_type.elem_type in (1, 2, 3))
+            and all(o.type.tensor_type.elem_type in (1, 2, 3, 7, 9) for o in g.output)
+            and (not g.input or g.input[0].type.tensor_type.elem_type in (1, 2, 3, 9))
             and not any('training' in a.name and a.i for n in g.node for a in n.attribute)
             and all(a.size for a in arrays) and arrays[-1].dtype in floats
             and not any(a.dtype in (np.uint32, np.uint64) for a in arrays)
@@ -70,7 +77,7 @@ def bind(model, inputs, keep):
     del out.graph.input[:]
     kept = []
     for i, (info, value) in enumerate(zip(model.graph.input, inputs)):
-        if i < keep and (value.dtype == np.float32 or i == 0):
+        if i < keep and (value.dtype in (np.float32, np.bool_) or i == 0):
             out.graph.input.append(info)
             kept.append(value)
         else:
@@ -115,9 +122,68 @@ def node_pairs():
         if first_only and len(model.graph.node) == 1:
             del model.graph.output[1:], model.graph.node[0].output[1:]
             outputs = outputs[:1]
-        if any(v.dtype not in (np.float32, np.uint8, np.int8) for v in outputs):
+        if any(v.dtype not in (np.float32, np.uint8, np.int8, np.int64, np.bool_) for v in outputs):
             continue
         yield case.name, model, kept, outputs
+
+
+def hand_pairs():
+    from onnx import TensorProto, helper
+    import torch
+
+    rng = np.random.RandomState(5)
+
+    def noise(*shape):
+        return rng.randn(*shape).astype(np.float32)
+
+    def model(nodes, x, opset=13, **constants):
+        g = helper.make_graph(
+            nodes, 'hand', [helper.make_tensor_value_info('x', TensorProto.FLOAT, x.shape)],
+            [helper.make_tensor_value_info('y', TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+        return helper.make_model(g, opset_imports=[helper.make_opsetid('', opset)])
+
+    def one(op, inputs, x, opset=13, **attributes):
+        names = ['x'] + list(inputs)
+        return model([helper.make_node(op, names, ['y'], **attributes)], x, opset, **inputs)
+
+    for p in (1, 2):
+        x = noise(2, 5, 3)
+        y = x / np.linalg.norm(x, p, 1, keepdims=True)
+        yield f'lp_normalization_{p}', one('LpNormalization', {}, x, axis=1, p=p), [x], [y]
+
+    # without auto_pad the odd pixel that output_shape cuts is the first one
+    x, w = noise(1, 2, 4, 5), noise(2, 3, 3, 3)
+    full = torch.nn.functional.conv_transpose2d(torch.tensor(x), torch.tensor(w), stride=2).numpy()
+    for auto_pad, at in (('NOTSET', 1), ('SAME_UPPER', 0), ('SAME_LOWER', 1)):
+        m = one('ConvTranspose', {'w': w}, x, strides=[2, 2], output_shape=[8, 10],
+                auto_pad=auto_pad)
+        yield f'conv_transpose_shape_{auto_pad}', m, [x], [full[:, :, at:at + 8, at:at + 10]]
+
+    # positions that fall on an edge: the arithmetic of float decides
+    x = noise(1, 1, 5, 6)
+    scales = np.array([1, 1, .6, 1.7], np.float32)
+    for mode, rounding in (('floor', np.floor), ('ceil', np.ceil)):
+        at = [np.clip(rounding((np.arange(int(n * s), dtype=np.float32) + np.float32(.5)) / s
+                               - np.float32(.5)), 0, n - 1).astype(int)
+              for n, s in zip(x.shape[2:], scales[2:])]
+        m = one('Resize', {'none': np.zeros(0, np.float32), 's': scales}, x, mode='nearest',
+                nearest_mode=mode)
+        yield f'resize_edges_{mode}', m, [x], [x[:, :, at[0]][:, :, :, at[1]]]
+
+    for a, b in (((3, 4), (4,)), ((2, 3, 4), (4,)), ((4,), (4, 5)), ((4,), (2, 4, 5)), ((4,), (4,))):
+        x, c = noise(*a), noise(*b)
+        name = f'matmul_vector_{len(a)}_{len(b)}'
+        yield name, one('MatMul', {'c': c}, x), [x], [np.asarray(x @ c)]
+
+    # a small file of many small nodes with long names: structure is most of it
+    x, nodes, last = noise(2, 3), [], 'x'
+    for i in range(400):
+        name = f'/features/features.{i}/conv/conv.{i}/Identity_output_0'
+        nodes.append(helper.make_node('LeakyRelu', [last], [name], name=f'/f.{i}', alpha=1.))
+        last = name
+    nodes.append(helper.make_node('Neg', [last], ['y']))
+    yield 'many_nodes', model(nodes, x), [x], [-x]
 
 
 def torch_pairs():
@@ -240,6 +306,7 @@ def torch_pairs():
 def main():
     out = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     write(os.path.join(out, 'onnx_node.gz'), node_pairs())
+    write(os.path.join(out, 'onnx_hand.gz'), hand_pairs())
     write(os.path.join(out, 'onnx_torch.gz'), torch_pairs())
 
 

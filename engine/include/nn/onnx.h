@@ -5,13 +5,14 @@
  * Weights must lie inside the file.
  *
  * Bytes from outside are never trusted: every length and size is checked before memory is asked
- * for, and reading takes at most NN_ONNX_MEMORY_FACTOR times the file's size. */
+ * for, and reading takes at most NN_ONNX_MEMORY_FACTOR times the file's size and
+ * NN_ONNX_MEMORY_FIXED bytes (a small file has much structure and few weights). */
 #ifndef NN_ONNX_H
 #define NN_ONNX_H
 
 #include "nn/graph.h"
 
-enum { NN_ONNX_MEMORY_FACTOR = 4 };
+enum { NN_ONNX_MEMORY_FACTOR = 4, NN_ONNX_MEMORY_FIXED = 4 << 20 };
 #define NN_ONNX_MAX_FILE ((size_t)1 << 30) /* bytes */
 
 /* *out is finished and owned by the caller. Errors: ERR_IO, ERR_FORMAT for damaged bytes,
