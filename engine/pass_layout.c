@@ -64,6 +64,11 @@ static int want(struct layouts *l, nn_value v, int kind, struct err *err)
         if (code < 0 || kind == NN_PLAIN)
             return code;
     }
+    if (kind == BORDERED && l->place[v][NN_PLAIN] < 0) { /* C16 is unblocked without a border */
+        int code = want(l, v, NN_PLAIN, err);
+        if (code < 0)
+            return code;
+    }
     int from = l->place[v][NN_PLAIN] >= 0 ? l->place[v][NN_PLAIN] : l->place[v][NN_C16];
     struct nn__job *j = job_add(l->c, NULL, 1, 1);
     j->in[0] = from;

@@ -176,6 +176,14 @@ def hand_pairs():
         name = f'matmul_vector_{len(a)}_{len(b)}'
         yield name, one('MatMul', {'c': c}, x), [x], [np.asarray(x @ c)]
 
+    # few channels in the middle of a network: a blocked tensor is read with a border, unblocked
+    x, w, v = noise(1, 8, 6, 7), noise(4, 8, 3, 3), noise(5, 4, 3, 3)
+    y = torch.nn.functional.conv2d(torch.tensor(x), torch.tensor(w), padding=1)
+    y = torch.nn.functional.conv2d(y, torch.tensor(v), padding=1).numpy()
+    nodes = [helper.make_node('Conv', ['x', 'w'], ['t'], pads=[1, 1, 1, 1]),
+             helper.make_node('Conv', ['t', 'v'], ['y'], pads=[1, 1, 1, 1])]
+    yield 'few_channels_inside', model(nodes, x, w=w, v=v), [x], [y]
+
     # a small file of many small nodes with long names: structure is most of it
     x, nodes, last = noise(2, 3), [], 'x'
     for i in range(400):
