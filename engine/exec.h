@@ -13,7 +13,7 @@
  * exec_norm.c   softmax, normalisations   exec_reduce.c   reductions, global pools
  * exec_map.c    everything that moves elements            exec_resize.c  linear and cubic Resize
  * exec_layout.c conversions between layouts               exec_quant.c   quantisation
- * exec_qconv.c  convolutions, sums and means in 8 bits */
+ * exec_dot.c    convolutions, sums and means in 8 bits; convolutions in bfloat16 */
 #ifndef ENGINE_EXEC_H
 #define ENGINE_EXEC_H
 
@@ -29,7 +29,7 @@ nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
-    nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_qadd16,
+    nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_bconv16, nn__prepare_qadd16,
     nn__prepare_qmean16, nn__prepare_fill;
 
 struct nn__exec_info {
@@ -81,6 +81,12 @@ static inline const struct nn__place *nn__place(const struct nn__compiler *c, in
 }
 /* A float constant input as an array; NULL when absent or not a float constant. */
 const float *nn__floats_of(const struct nn__compiler *c, const struct nn_node *n, int i);
+/* Does this C16 convolution round its operands to bfloat16? */
+bool nn__rounds(const struct nn__compiler *c, const struct nn_node *n);
+/* The weights with the batch norm's scale, [oc][merged * ic][kh][kw]: `merged` of `groups` groups
+ * become one whose other weights are zero. The caller frees them; NULL: no memory. */
+float *nn__scaled_weights(const struct nn__compiler *c, const struct nn__job *j, int oc, int groups,
+                          int merged, size_t each);
 /* The bias of a convolution, folded batch norm included, copied to `bias` (zeroed, one number an
  * output channel); *out is bias. */
 int nn__conv_bias(struct nn__compiler *c, const struct nn__job *j, float *bias, const float **out,

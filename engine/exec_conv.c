@@ -71,10 +71,8 @@ static void run_conv(const struct nn__step *s, const struct nn__env *e)
     pool_for(e->pool, pieces, 1, run_pieces, &call);
 }
 
-/* The weights with the batch norm's scale, [oc][merged * ic][kh][kw]: `merged` groups become one
- * whose other weights are zero. The caller frees them; NULL: no memory. */
-static float *scaled_weights(const struct nn__compiler *c, const struct nn__job *j, int oc,
-                             int groups, int merged, size_t each)
+float *nn__scaled_weights(const struct nn__compiler *c, const struct nn__job *j, int oc, int groups,
+                          int merged, size_t each)
 {
     const float *from = nn__floats_of(c, j->node, 1);
     size_t row = each * (size_t)merged;
@@ -101,8 +99,8 @@ static int pack_weights(struct nn__compiler *c, const struct nn__job *j, struct 
                   : v->kind == PLANAR  ? nn_planar_size(oc, ic, kh, kw)
                                        : nn_conv16_size(oc / v->groups, ic, kh, kw);
     float *packed = nn__plan_floats(c->plan, (int64_t)(size * (size_t)v->groups), err);
-    float *scaled = packed ? scaled_weights(c, j, oc, merged > 1 ? w->groups : 1, merged,
-                                            (size_t)k->dims[1] * taps)
+    float *scaled = packed ? nn__scaled_weights(c, j, oc, merged > 1 ? w->groups : 1, merged,
+                                                (size_t)k->dims[1] * taps)
                            : NULL;
     if (!scaled)
         return err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", j->node->name);
@@ -186,6 +184,8 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     const struct nn_shape *k = nn__shape_of(c, n->inputs[1]);
     if (nn__winograd_size(c, n) > 0)
         return nn__prepare_winograd(c, j, s, err);
+    if (nn__rounds(c, n))
+        return nn__prepare_bconv16(c, j, s, err);
     struct conv *v = nn__context(c, sizeof *v);
     struct nn_window w;
     int code = nn__window(c->g, n, &w, err);

@@ -1,10 +1,11 @@
 /* Gemm and MatMul. A constant right side is packed once; with one row on the left the product is a
- * matrix times a vector. */
+ * matrix times a vector. In bfloat16 the rows on the left are the pixels of a 1 x 1 convolution. */
 #include "exec.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/pool.h"
 
 struct matmul {
@@ -13,7 +14,8 @@ struct matmul {
     int64_t batches;                   /* products */
     int64_t *a_at, *b_at;              /* first element of each product's operands */
     const float *packed;               /* constant B; NULL: packed on the way */
-    const float *bias;                 /* [n], plan memory, or NULL */
+    const uint16_t *rounded;           /* constant B in bfloat16, as bconv16 wants it, or NULL */
+    const float *bias;                 /* [n] (rounded: whole blocks), plan memory, or NULL */
     float lo, hi;
     float alpha;                       /* of a B that is not constant */
     int c_place;                       /* index in the step of a C that is no bias; -1: none */
@@ -101,6 +103,42 @@ static void whole_products(void *arg, int begin, int end, int thread)
     }
 }
 
+/* Bfloat16: [k blocks][m][16] of A, then [n blocks][m][16] floats of C, in scratch. */
+
+static size_t rounded_a(const struct matmul *m)
+{
+    return (size_t)nn_blocks(m->k) * 16 * (size_t)m->m;
+}
+
+static void round_a(const struct matmul *m, const struct nn_kernels *k, const float *a,
+                    uint16_t *out)
+{
+    for (int b = 0; b < nn_blocks(m->k); b++)
+        for (int i = 0; i < m->m; i++, out += 16) {
+            size_t count = m->k - b * 16 < 16 ? (size_t)(m->k - b * 16) : 16;
+            memset(out, 0, 16 * sizeof *out);
+            k->f32_to_bf16(a + (size_t)i * m->a_row + (size_t)b * 16, out, count);
+        }
+}
+
+static void rounded_blocks(void *arg, int begin, int end, int thread)
+{
+    const struct matmul_call *c = arg;
+    const struct matmul *m = c->m;
+    float *y = nn__scratch(c->e, 0) + (rounded_a(m) + 1) / 2;
+    struct nn_dot16 d = {.x = c->a, .w = m->rounded, .bias = m->bias, .y = y,
+                         .x_plane = (size_t)m->m * 16, .y_plane = (size_t)m->m * 16, .y_col = 16,
+                         .ic = m->k, .ow = m->m, .kh = 1, .kw = 1, .stride_h = 1, .stride_w = 1,
+                         .dilation_h = 1, .dilation_w = 1, .lo = m->lo, .hi = m->hi};
+    (void)thread;
+    c->e->k->bconv16(&d, begin, end, 0, 1);
+    for (int b = begin; b < end; b++)
+        for (int i = 0; i < m->m; i++)
+            memcpy(c->c + (size_t)i * (size_t)m->n + (size_t)b * 16,
+                   y + (size_t)b * d.y_plane + (size_t)i * 16,
+                   sizeof *y * (m->n - b * 16 < 16 ? (size_t)(m->n - b * 16) : 16));
+}
+
 static void add_c(const struct matmul *m, const float *c, float *y)
 {
     for (int i = 0; i < m->m; i++)
@@ -113,7 +151,12 @@ static void run_matmul(const struct nn__step *s, const struct nn__env *e)
 {
     const struct matmul *m = s->context;
     struct matmul_call c = {m, e, e->at[s->in[0]], NULL, e->at[s->out[0]]};
-    if (!m->packed) {
+    if (m->rounded) {
+        uint16_t *a = (uint16_t *)(void *)nn__scratch(e, 0);
+        round_a(m, e->k, c.a, a);
+        c.a = (const float *)(const void *)a;
+        pool_for(e->pool, nn_blocks(m->n), m->panels_a_piece, rounded_blocks, &c);
+    } else if (!m->packed) {
         c.b = e->at[s->in[1]];
         pool_for(e->pool, (int)m->batches, 1, whole_products, &c);
     } else if (m->m == 1 && m->a_col == 1) {
@@ -144,6 +187,42 @@ static int pack_constant_b(struct nn__compiler *c, const struct nn__job *j, stru
     m->packed = packed;
     s->info.weight_bytes = b_floats(m) * sizeof *packed;
     return 0;
+}
+
+static int pack_rounded_b(struct nn__compiler *c, const struct nn__job *j, struct matmul *m,
+                          float alpha, struct nn__step *s, struct err *err)
+{
+    const float *b = nn__floats_of(c, j->node, 1), *scale = j->epilogue->scale;
+    size_t size = nn_dot16_size(m->n, m->k, 1, 1);
+    float *packed = nn__plan_floats(c->plan, (int64_t)size / 2, err);
+    float *blocks = packed ? mem_try_aligned(size, sizeof *blocks) : NULL;
+    if (!blocks)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", j->node->name);
+    memset(blocks, 0, size * sizeof *blocks);
+    for (int i = 0; i < m->k; i++)
+        for (int o = 0; o < m->n; o++) {
+            size_t pair = (size_t)(o / 16) * (size_t)nn_blocks(m->k) + (size_t)(i / 16);
+            blocks[pair * 256 + (size_t)(i % 16 * 16 + o % 16)] =
+                b[(size_t)i * m->b_row + (size_t)o * m->b_col] * alpha * (scale ? scale[o] : 1);
+        }
+    nn_bconv16_pack(blocks, m->n, m->k, 1, 1, (uint16_t *)(void *)packed);
+    mem_free_aligned(blocks);
+    m->rounded = (const uint16_t *)(const void *)packed;
+    if (m->bias) {
+        float *bias = nn__context(c, sizeof *bias * (size_t)nn_blocks(m->n) * 16);
+        memcpy(bias, m->bias, sizeof *bias * (size_t)m->n);
+        m->bias = bias;
+    }
+    nn__want_scratch(c, (rounded_a(m) + 1) / 2 + (size_t)nn_blocks(m->n) * 16 * (size_t)m->m);
+    s->info.weight_bytes = size * sizeof(uint16_t);
+    s->info.kernel = "bconv16";
+    return 0;
+}
+
+/* Few outputs, or few inputs, are not worth the rounding. */
+static bool rounds(const struct nn__compiler *c, const struct matmul *m)
+{
+    return c->plan->precision == NN_BF16 && m->a_col == 1 && m->n >= 16 && m->k >= 16;
 }
 
 /* C of Gemm: a constant row becomes the bias, anything else is added afterwards. */
@@ -258,6 +337,9 @@ int nn__prepare_matmul(struct nn__compiler *c, const struct nn__job *j, struct n
     if (m->a_at) {
         nn__want_scratch(c, a_floats(m) + b_floats(m));
         s->info.kernel = "gemm";
+    } else if (rounds(c, m)) {
+        code = pack_rounded_b(c, j, m, alpha, s, err);
+        m->panels_a_piece = 1 + (int)(400000 / ((int64_t)m->m * m->k * 16));
     } else {
         code = pack_constant_b(c, j, m, alpha, s, err);
         bool vector = m->m == 1 && m->a_col == 1;

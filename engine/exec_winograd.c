@@ -39,8 +39,20 @@ static struct nn_winograd group_at(const struct winograd_call *call, int i, int 
     if (call->add)
         w.add = call->add + c->add.start;
     w.v = nn__scratch(call->e, thread);
+    w.bv = (uint16_t *)(void *)w.v;
     w.s = w.v + c->v_floats;
     return w;
+}
+
+static void transform_in(const struct nn_kernels *k, const struct nn_winograd *w, int b0, int b1)
+{
+    (w->bu ? k->bwinograd_in : k->winograd_in)(w, b0, b1);
+}
+
+static void multiply(const struct nn_kernels *k, const struct nn_winograd *w, int b0, int b1)
+{
+    int positions = (w->m + 2) * (w->m + 2);
+    (w->bu ? k->bwinograd_mul : k->winograd_mul)(w, 0, positions, b0, b1);
 }
 
 static void run_groups(void *arg, int begin, int end, int thread)
@@ -49,9 +61,8 @@ static void run_groups(void *arg, int begin, int end, int thread)
     const struct nn_kernels *k = call->e->k;
     for (int i = begin; i < end; i++) {
         struct nn_winograd w = group_at(call, i, thread);
-        int side = w.m + 2;
-        k->winograd_in(&w, 0, nn_blocks(w.ic));
-        k->winograd_mul(&w, 0, side * side, 0, nn_blocks(w.oc));
+        transform_in(k, &w, 0, nn_blocks(w.ic));
+        multiply(k, &w, 0, nn_blocks(w.oc));
         k->winograd_out(&w, 0, nn_blocks(w.oc));
     }
 }
@@ -60,15 +71,14 @@ static void share_in(void *arg, int begin, int end, int thread)
 {
     const struct winograd_call *call = arg;
     (void)thread;
-    call->e->k->winograd_in(&call->shared, begin, end);
+    transform_in(call->e->k, &call->shared, begin, end);
 }
 
 static void share_out(void *arg, int begin, int end, int thread)
 {
     const struct winograd_call *call = arg;
-    int side = call->shared.m + 2;
     (void)thread;
-    call->e->k->winograd_mul(&call->shared, 0, side * side, begin, end);
+    multiply(call->e->k, &call->shared, begin, end);
     call->e->k->winograd_out(&call->shared, begin, end);
 }
 
@@ -101,11 +111,13 @@ static size_t weight_floats(int m, int oc, int ic)
  * short runs that they are read in. Direct convolution hides about half of that. The constants fit
  * measurements of these kernels with AVX-512; on other processors all terms grow alike, so that
  * the order of the choices stays. */
-static double estimate(int m, const struct nn_shape *k, const struct nn_shape *y, bool cached)
+static double estimate(int m, const struct nn_shape *k, const struct nn_shape *y, bool cached,
+                       bool rounds)
 {
-    static const double flops = 230, element = 0.14; /* per ns; ns */
+    static const double element = 0.14; /* ns */
+    double flops = rounds ? 440 : 230;  /* per ns */
     int ic = (int)k->dims[1], oc = (int)k->dims[0], oh = (int)y->dims[2], ow = (int)y->dims[3];
-    double bytes = (double)weight_floats(m, oc, ic) * sizeof(float);
+    double bytes = (double)weight_floats(m, oc, ic) * (rounds ? sizeof(uint16_t) : sizeof(float));
     double rate = bytes < 1 << 20 ? 100 : cached ? 80 : 40, run = cached ? 30 : 120;
     double products = (double)nn_blocks(ic) * nn_blocks(oc) * 512;
     if (m == 0)
@@ -131,11 +143,11 @@ int nn__winograd_size(const struct nn__compiler *c, const struct nn_node *n)
         w.kernel[1] != 3 || w.stride[0] * w.stride[1] * w.dilation[0] * w.dilation[1] != 1 ||
         nn__is_planar_conv(c, n))
         return 0;
-    bool cached = weights_stay(c);
+    bool cached = weights_stay(c), rounds = nn__rounds(c, n);
     int best = 0;
-    double least = estimate(0, k, y, cached);
-    for (int m = 2; m <= 6; m += 2) {
-        double t = estimate(m, k, y, cached);
+    double least = estimate(0, k, y, cached, rounds);
+    for (int m = 2; m <= (rounds ? 4 : 6); m += 2) {
+        double t = estimate(m, k, y, cached, rounds);
         if (m == 6)
             t *= 1.1; /* the largest tiles cost a digit of accuracy: they must be worth it */
         if (t < least) {
@@ -154,6 +166,8 @@ static int pack(struct nn__compiler *c, const struct nn__job *j, struct winograd
     const float *from = nn__floats_of(c, j->node, 1), *scale = j->epilogue->scale;
     int oc = v->w.oc, ic = v->w.ic;
     size_t each = (size_t)ic * 9, size = nn_winograd_weights_size(v->w.m, oc, ic);
+    bool rounds = nn__rounds(c, j->node);
+    size = rounds ? size / 2 : size; /* in floats */
     float *u = nn__plan_floats(c->plan, (int64_t)size, err);
     float *scaled = mem_try_aligned(each * (size_t)oc, sizeof *scaled);
     float *direct = mem_try_aligned(nn_conv16_size(oc, ic, 3, 3), sizeof *direct);
@@ -161,12 +175,15 @@ static int pack(struct nn__compiler *c, const struct nn__job *j, struct winograd
         for (size_t i = 0; i < each * (size_t)oc; i++)
             scaled[i] = from[i] * (scale ? scale[i / each] : 1);
         nn_conv16_pack(scaled, oc, ic, 3, 3, direct);
-        struct nn_winograd_weights w = {v->w.m, nn_blocks(oc), nn_blocks(ic), direct, u, NULL};
-        c->plan->k->winograd_weights(&w, 0, nn_blocks(oc));
+        struct nn_winograd_weights w = {v->w.m, nn_blocks(oc), nn_blocks(ic), direct, u,
+                                        (uint16_t *)(void *)u};
+        (rounds ? c->plan->k->bwinograd_weights
+                : c->plan->k->winograd_weights)(&w, 0, nn_blocks(oc));
     }
     mem_free_aligned(direct);
     mem_free_aligned(scaled);
     v->w.u = u;
+    v->w.bu = rounds ? (uint16_t *)(void *)u : NULL;
     s->info.weight_bytes = size * sizeof *u;
     return u && scaled && direct
                ? 0
@@ -176,7 +193,8 @@ static int pack(struct nn__compiler *c, const struct nn__job *j, struct winograd
 int nn__prepare_winograd(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                          struct err *err)
 {
-    static const char *const names[] = {NULL, "winograd 2x2", "winograd 4x4", "winograd 6x6"};
+    static const char *const names[] = {NULL, "winograd 2x2", "winograd 4x4", "winograd 6x6",
+                                        "bwinograd 2x2", "bwinograd 4x4"};
     const struct nn_shape *k = nn__shape_of(c, j->node->inputs[1]);
     const struct nn_shape *y = nn__shape_of(c, j->node->outputs[0]);
     struct winograd *v = nn__context(c, sizeof *v);
@@ -206,6 +224,6 @@ int nn__prepare_winograd(struct nn__compiler *c, const struct nn__job *j, struct
         code = nn__conv_bias(c, j, bias, &v->w.bias, err);
     s->context = v;
     s->run = run_winograd;
-    s->info.kernel = names[v->w.m / 2];
+    s->info.kernel = names[v->w.m / 2 + (v->w.bu ? 3 : 0)];
     return code;
 }

@@ -7,12 +7,19 @@
 
 enum { BURST = 1 << 16, BURSTS = 8 }; /* about a millisecond each */
 
+enum { MOST = 256 };
+
+struct peak {
+    double (*burst)(size_t n);
+    double done[MOST]; /* operations of each thread */
+};
+
 static void burst(void *arg, int begin, int end, int thread)
 {
-    double *done = arg;
+    struct peak *p = arg;
     (void)thread;
     for (int i = begin; i < end; i++)
-        done[i] = nn_kernels()->fma_burst(BURST);
+        p->done[i] = p->burst(BURST);
 }
 
 static double now_s(void)
@@ -22,17 +29,18 @@ static double now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double nn_peak_gflops(struct pool *pool)
+double nn_peak_gflops(struct pool *pool, enum nn_precision precision)
 {
-    enum { MOST = 256 };
-    double best = 0, done[MOST];
+    const struct nn_kernels *k = nn_kernels();
+    struct peak p = {.burst = precision == NN_BF16 ? k->bf16_burst : k->fma_burst};
+    double best = 0;
     int threads = pool_size(pool) < MOST ? pool_size(pool) : MOST;
-    for (int k = 0; k < BURSTS; k++) { /* the best of a few: noise only slows down */
+    for (int b = 0; b < BURSTS; b++) { /* the best of a few: noise only slows down */
         double start = now_s(), sum = 0;
-        pool_for(pool, threads, 1, burst, done);
+        pool_for(pool, threads, 1, burst, &p);
         double seconds = now_s() - start;
         for (int i = 0; i < threads; i++)
-            sum += done[i];
+            sum += p.done[i];
         best = sum / seconds > best ? sum / seconds : best;
     }
     return best * 1e-9;

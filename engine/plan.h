@@ -102,6 +102,7 @@ struct nn_plan {
     size_t scratch;            /* floats a thread */
     size_t weight_bytes;
     size_t limit;              /* bytes that may still be asked for */
+    enum nn_precision precision;
     const struct nn_kernels *k;
 };
 

@@ -145,13 +145,14 @@ static int compile(struct nn__compiler *c, const struct nn_graph *g, int batch, 
     return code;
 }
 
-static int plan_create(struct nn_plan **out, const struct nn_graph *g, int batch, size_t limit,
-                       struct err *err)
+static int plan_create(struct nn_plan **out, const struct nn_graph *g, int batch,
+                       const struct nn_run_options *options, struct err *err)
 {
     struct nn_plan *p = mem_new(1, sizeof *p);
     atomic_init(&p->users, 1);
     p->arena = arena_create(16384);
-    p->limit = limit;
+    p->limit = options && options->memory_limit ? options->memory_limit : DEFAULT_LIMIT;
+    p->precision = options ? options->precision : NN_FP32;
     p->k = nn_kernels();
     struct nn__compiler c = {.plan = p};
     int code = compile(&c, g, batch, err);
@@ -195,9 +196,8 @@ int nn_run_create(struct nn_run **out, const struct nn_graph *g, int batch, stru
                   const struct nn_run_options *options, struct err *err)
 {
     struct nn_plan *p;
-    size_t limit = options && options->memory_limit ? options->memory_limit : DEFAULT_LIMIT;
     *out = NULL;
-    int code = plan_create(&p, g, batch, limit, err);
+    int code = plan_create(&p, g, batch, options, err);
     return code < 0 ? code : run_of_plan(out, p, pool, err);
 }
 

@@ -210,7 +210,7 @@ static int measure(struct bench *b, const struct nn_graph *g, const char *path,
     if (rc == 0) {
         fill_input(r, p);
         m->type = type_of(r);
-        m->peak = nn_peak_gflops(pool);
+        m->peak = nn_peak_gflops(pool, NN_FP32);
         rc = run_both(r, p, b->v->runs, m, err);
         m->gflops = total_macs(r) * 2e-6 / m->ours.median_ms;
     }

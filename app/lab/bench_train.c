@@ -124,7 +124,7 @@ static int measure(struct nn_graph *g, enum nn_precision precision, struct row *
         return rc;
     r->type = precision == NN_BF16 ? "bf16" : "fp32";
     r->time = time_steps(&l, runs);
-    r->peak = nn_peak_gflops(pool);
+    r->peak = nn_peak_gflops(pool, precision);
     report(r, rows);
     learner_close(&l);
     return 0;

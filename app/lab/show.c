@@ -66,7 +66,7 @@ static int show_run(const struct lab_values *v, const struct nn_graph *g, int ba
     int rc = nn_run_create(&r, g, batch, pool, NULL, err);
     if (rc < 0)
         return rc;
-    double peak = v->profile ? nn_peak_gflops(pool) : 1;
+    double peak = v->profile ? nn_peak_gflops(pool, NN_FP32) : 1;
     for (int i = 0; v->profile && i < PROFILED_RUNS / 10; i++)
         nn_run_forward(r);
     for (int i = 0; v->profile && i < PROFILED_RUNS; i++)

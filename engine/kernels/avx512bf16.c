@@ -34,6 +34,26 @@ static inline __m512i pairs_of(__m512 a, __m512 b)
 #include "kernels/winograd_tile.inc"
 #include "kernels/bwinograd.inc"
 
+/* See burst.inc. */
+static double bf16_burst(size_t n)
+{
+    enum { SUMS = 24 };
+    volatile int32_t start = 0x3f003f00; /* two halves */
+    const vi by = start - (vi){0};
+    vf sum[SUMS];
+    UNROLL for (int i = 0; i < SUMS; i++)
+        sum[i] = ZERO;
+    for (size_t k = 0; k < n; k++)
+        UNROLL for (int i = 0; i < SUMS; i++) {
+            sum[i] = (vf)_mm512_dpbf16_ps((__m512)sum[i], (__m512bh)by, (__m512bh)by);
+            __asm__("" : IN_REGISTER(sum[i]));
+        }
+    UNROLL for (int i = 1; i < SUMS; i++)
+        sum[0] += sum[i];
+    start = (int32_t)sum[0][0];
+    return (double)n * SUMS * VW * 4;
+}
+
 static void f32_to_bf16(const float *x, uint16_t *y, size_t n)
 {
     size_t i = 0;
@@ -47,6 +67,7 @@ void nn_kernels_init_avx512bf16(struct nn_kernels *k)
 {
     k->isa = "avx512bf16";
     k->bconv16 = bconv16;
+    k->bf16_burst = bf16_burst;
     k->f32_to_bf16 = f32_to_bf16;
     k->bconv16_dw = bconv16_dw;
     k->pairs16 = pairs16;

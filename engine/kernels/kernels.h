@@ -366,7 +366,8 @@ struct nn_step {
     X(void, step_adam, (const struct nn_step *s), 4e-6)                                            \
     /* n rounds of independent multiply-adds in registers: the processor's peak. Returns the       \
      * number of floating-point operations. */                                                     \
-    X(double, fma_burst, (size_t n), 0)
+    X(double, fma_burst, (size_t n), 0)                                                            \
+    X(double, bf16_burst, (size_t n), 0) /* the same with products of bfloat16 */
 
 struct nn_kernels {
     const char *isa; /* the last overlay that was applied: "scalar", "avx2", ... */

@@ -360,6 +360,18 @@ static double fma_burst(size_t n)
     return (double)n * 4 * 2;
 }
 
+static double bf16_burst(size_t n)
+{
+    volatile float start = 0.5f;
+    float sum[4] = {start, start, start, start};
+    uint16_t by = nn_bf16_of(start);
+    for (size_t i = 0; i < n; i++)
+        for (int l = 0; l < 4; l++)
+            sum[l] += nn_f32_of_bf16(by) * nn_f32_of_bf16(by);
+    start = sum[0] + sum[1] + sum[2] + sum[3];
+    return (double)n * 4 * 2;
+}
+
 void nn_kernels_init_scalar_simple(struct nn_kernels *k)
 {
     k->maxpool16 = maxpool16;
@@ -383,4 +395,5 @@ void nn_kernels_init_scalar_simple(struct nn_kernels *k)
     k->step_rmsprop = step_rmsprop;
     k->step_adam = step_adam;
     k->fma_burst = fma_burst;
+    k->bf16_burst = bf16_burst;
 }

@@ -29,6 +29,8 @@ struct nn_run;
 
 struct nn_run_options {
     size_t memory_limit; /* bytes for activations and constants; 0: 1 GiB. More is ERR_RANGE */
+    enum nn_precision precision; /* NN_BF16: convolutions of 16 channels or more and dense layers
+                                  * round their operands, results then differ by about 1 % */
 };
 
 /* `pool` (NULL: the calling thread alone) is borrowed and must outlive the run. `options` may be
@@ -69,9 +71,9 @@ void nn_run_step_at(const struct nn_run *r, int index, struct nn_run_step *out);
 /* One forward that takes each step's time. */
 void nn_run_forward_profiled(struct nn_run *r);
 
-/* Single precision multiply-adds that the threads of the pool (NULL: this one) can do together, in
+/* Multiply-adds of this precision that the threads of the pool (NULL: this one) can do together, in
  * GFLOP/s, measured in some ten milliseconds: the 100 % of a profile. */
-double nn_peak_gflops(struct pool *pool);
+double nn_peak_gflops(struct pool *pool, enum nn_precision precision);
 
 size_t nn_run_weight_bytes(const struct nn_run *r);     /* packed weights, shared by clones */
 size_t nn_run_activation_bytes(const struct nn_run *r); /* of this run alone */

@@ -291,9 +291,19 @@ void check_step_adam(const struct nn_kernels *ref, const struct nn_kernels *k, d
     check_step(ref, k, tol, run_adam);
 }
 
+static void check_burst(double (*ref)(size_t), double (*burst)(size_t), double tol)
+{
+    check_number("operations of none", ref(0), burst(0), tol);
+    if (!(burst(3) >= ref(3)))
+        fail("operations", 3, ref(3), burst(3));
+}
+
 void check_fma_burst(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
 {
-    check_number("operations of none", ref->fma_burst(0), k->fma_burst(0), tol);
-    if (!(k->fma_burst(3) >= ref->fma_burst(3)))
-        fail("operations", 3, ref->fma_burst(3), k->fma_burst(3));
+    check_burst(ref->fma_burst, k->fma_burst, tol);
+}
+
+void check_bf16_burst(const struct nn_kernels *ref, const struct nn_kernels *k, double tol)
+{
+    check_burst(ref->bf16_burst, k->bf16_burst, tol);
 }

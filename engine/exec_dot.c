@@ -1,8 +1,10 @@
-/* Convolutions in 8 bits (struct nn_dot16), and what can be seen as one: Gemm is a convolution with
- * the size of the image, a sum of two images a depthwise 1 x 1 with a residual, a global mean a
- * depthwise one with the size of the image.
+/* Convolutions by dot products (struct nn_dot16): in bfloat16, in 8 bits, and what can be seen as
+ * one of the latter: Gemm is a convolution with the size of the image, a sum of two images a
+ * depthwise 1 x 1 with a residual, a global mean a depthwise one with the size of the image.
  *
- * x stands for (byte - zero) * x_scale: x_scale goes into the scale of each output channel, zero
+ * In bfloat16 images stay floats: what a convolution reads of one is rounded into scratch first.
+ *
+ * In 8 bits x stands for (byte - zero) * x_scale: x_scale goes into the scale of each output channel, zero
  * into its bias. Results are rounded once, at the end. */
 #include "exec.h"
 
@@ -11,21 +13,26 @@
 #include "base/mem.h"
 #include "base/pool.h"
 
-struct qconv {
-    bool depthwise;
+enum kind { BYTES, DEPTHWISE_BYTES, BFLOAT };
+
+struct dot {
+    enum kind kind;
     bool y_bytes, add_bytes;
     struct nn_dot16 c;       /* all but x, y, add */
     struct nn__view x, y, add;
     size_t x_start;          /* of the padded input */
     int oh, blocks;
     int blocks_a_piece, rows_a_piece, block_pieces, row_pieces;
+    int rounded_rows;        /* BFLOAT: of x, as long as c.x_row */
 };
 
-struct qconv_call {
-    const struct qconv *c;
+struct dot_call {
+    const struct dot *c;
     const struct nn__env *e;
     const void *x, *add;
     void *y;
+    uint16_t *rounded; /* BFLOAT: the image at work */
+    int image;         /* its index; else the first of all */
 };
 
 static int min_int(int a, int b)
@@ -34,12 +41,13 @@ static int min_int(int a, int b)
 }
 
 /* The pointers of one image. */
-static struct nn_dot16 at_image(const struct qconv_call *call, size_t image)
+static struct nn_dot16 at_image(const struct dot_call *call, size_t image)
 {
-    const struct qconv *c = call->c;
+    const struct dot *c = call->c;
     struct nn_dot16 k = c->c;
     size_t y = c->y.start + image * c->y.image, add = c->add.start + image * c->add.image;
-    k.x = (const uint8_t *)call->x + c->x_start + image * c->x.image;
+    k.x = c->kind == BFLOAT ? (const void *)call->rounded
+                            : (const uint8_t *)call->x + c->x_start + image * c->x.image;
     if (c->y_bytes)
         k.y_u8 = (uint8_t *)call->y + y;
     else
@@ -54,37 +62,90 @@ static struct nn_dot16 at_image(const struct qconv_call *call, size_t image)
 /* A piece: some blocks and rows of one image. */
 static void run_pieces(void *arg, int begin, int end, int thread)
 {
-    const struct qconv_call *call = arg;
-    const struct qconv *c = call->c;
+    const struct dot_call *call = arg;
+    const struct dot *c = call->c;
     (void)thread;
     for (int i = begin; i < end; i++) {
-        struct nn_dot16 k = at_image(call, (size_t)(i / (c->row_pieces * c->block_pieces)));
+        int image = call->image + i / (c->row_pieces * c->block_pieces);
+        struct nn_dot16 k = at_image(call, (size_t)image);
         int r0 = i % c->row_pieces * c->rows_a_piece;
         int b0 = i / c->row_pieces % c->block_pieces * c->blocks_a_piece;
         int r1 = min_int(r0 + c->rows_a_piece, c->oh);
         int b1 = min_int(b0 + c->blocks_a_piece, c->blocks);
-        if (c->depthwise)
+        if (c->kind == BFLOAT)
+            call->e->k->bconv16(&k, b0, b1, r0, r1);
+        else if (c->kind == DEPTHWISE_BYTES)
             call->e->k->qdepthwise16(&k, b0, b1, r0, r1);
         else
             call->e->k->qconv16(&k, b0, b1, r0, r1);
     }
 }
 
-static void run_qconv(const struct nn__step *s, const struct nn__env *e)
+static struct dot_call call_of(const struct nn__step *s, const struct nn__env *e)
 {
-    const struct qconv *c = s->context;
+    const struct dot *c = s->context;
     int add = s->add >= 0 ? s->add : c->add.images > 0 ? s->in[1] : -1;
-    struct qconv_call call = {c, e, e->at[s->in[0]], add >= 0 ? e->at[add] : NULL,
-                              e->at[s->out[0]]};
-    pool_for(e->pool, c->x.images * c->block_pieces * c->row_pieces, 1, run_pieces, &call);
+    return (struct dot_call){.c = c, .e = e, .x = e->at[s->in[0]],
+                             .add = add >= 0 ? e->at[add] : NULL, .y = e->at[s->out[0]]};
+}
+
+static void run_bytes(const struct nn__step *s, const struct nn__env *e)
+{
+    struct dot_call call = call_of(s, e);
+    int pieces = call.c->block_pieces * call.c->row_pieces;
+    pool_for(e->pool, call.c->x.images * pieces, 1, run_pieces, &call);
+}
+
+/* Planes of the image at work. */
+static void round_planes(void *arg, int begin, int end, int thread)
+{
+    const struct dot_call *call = arg;
+    const struct dot *c = call->c;
+    (void)thread;
+    for (int b = begin; b < end; b++)
+        for (int r = 0; r < c->rounded_rows; r++)
+            call->e->k->f32_to_bf16((const float *)call->x + c->x_start +
+                                        (size_t)call->image * c->x.image +
+                                        (size_t)b * c->x.plane + (size_t)r * c->x.row,
+                                    call->rounded + (size_t)b * c->c.x_plane +
+                                        (size_t)r * c->c.x_row,
+                                    c->c.x_row);
+}
+
+static void whole_images(void *arg, int begin, int end, int thread)
+{
+    struct dot_call call = *(const struct dot_call *)arg;
+    call.rounded = (uint16_t *)(void *)nn__scratch(call.e, thread);
+    for (call.image = begin; call.image < end; call.image++) {
+        round_planes(&call, 0, call.c->x.planes, thread);
+        run_pieces(&call, 0, call.c->block_pieces * call.c->row_pieces, thread);
+    }
+}
+
+/* With many images a thread takes whole ones, with few the threads share each. */
+static void run_bfloat(const struct nn__step *s, const struct nn__env *e)
+{
+    struct dot_call call = call_of(s, e);
+    const struct dot *c = call.c;
+    int threads = pool_size(e->pool);
+    if (threads == 1 || c->x.images >= 2 * threads) {
+        pool_for(e->pool, c->x.images, 1, whole_images, &call);
+        return;
+    }
+    call.rounded = (uint16_t *)(void *)nn__scratch(e, 0);
+    for (; call.image < c->x.images; call.image++) {
+        pool_for(e->pool, c->x.planes, 2, round_planes, &call);
+        pool_for(e->pool, c->block_pieces * c->row_pieces, 1, run_pieces, &call);
+    }
 }
 
 /* Some ten microseconds of a few blocks. */
-static void choose_pieces(struct qconv *v)
+static void choose_pieces(struct dot *v)
 {
     enum { MACS = 1000000, BLOCKS = 4 };
-    int64_t ic = v->depthwise ? 1 : v->c.ic;
-    v->blocks_a_piece = min_int(v->depthwise ? 1 : BLOCKS, v->blocks);
+    bool depthwise = v->kind == DEPTHWISE_BYTES;
+    int64_t ic = depthwise ? 1 : v->c.ic;
+    v->blocks_a_piece = min_int(depthwise ? 1 : BLOCKS, v->blocks);
     int64_t row = v->c.ow * ic * v->c.kh * v->c.kw * 16 * v->blocks_a_piece;
     int64_t rows = MACS / (row > 0 ? row : 1);
     v->rows_a_piece = rows < 1 ? 1 : rows > v->oh ? v->oh : (int)rows;
@@ -94,14 +155,14 @@ static void choose_pieces(struct qconv *v)
 }
 
 /* A 1 x 1 convolution sees an image without gaps as one long row. */
-static bool is_flat(const struct qconv *v, const struct nn_window *w)
+static bool is_flat(const struct dot *v, const struct nn_window *w)
 {
     return w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 &&
            v->x.row == v->x.width && v->y.row == v->y.width &&
            (v->add.width == 0 || v->add.row == v->add.width);
 }
 
-static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct qconv *v,
+static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct dot *v,
                          const struct nn_window *w, int add)
 {
     v->x = nn__view(nn__place(c, j->in[0]));
@@ -126,7 +187,7 @@ static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct
     }
 }
 
-static void set_quant(const struct nn__compiler *c, struct qconv *v, nn_value y, nn_value add)
+static void set_quant(const struct nn__compiler *c, struct dot *v, nn_value y, nn_value add)
 {
     if (v->y_bytes) {
         v->c.y_scale = 1 / c->quant[y].scale;
@@ -138,11 +199,11 @@ static void set_quant(const struct nn__compiler *c, struct qconv *v, nn_value y,
     }
 }
 
-static void finish(struct nn__step *s, struct qconv *v, const char *kernel)
+static void finish(struct nn__step *s, struct dot *v, const char *kernel)
 {
     choose_pieces(v);
     s->context = v;
-    s->run = run_qconv;
+    s->run = v->kind == BFLOAT ? run_bfloat : run_bytes;
     s->info.kernel = kernel;
 }
 
@@ -159,7 +220,7 @@ static void set_channel(const struct nn__compiler *c, const struct nn__job *j, f
 }
 
 /* Packs s8 weights; a Gemm's are brought to [oc][ic] first. */
-static int pack_codes(struct nn__compiler *c, const struct nn__job *j, struct qconv *v, int oc,
+static int pack_codes(struct nn__compiler *c, const struct nn__job *j, struct dot *v, int oc,
                       float *scale, float *bias, struct err *err)
 {
     const struct nn_node *n = j->node;
@@ -189,7 +250,7 @@ static int pack_codes(struct nn__compiler *c, const struct nn__job *j, struct qc
     return 0;
 }
 
-static int pack_depthwise(struct nn__compiler *c, const struct nn__job *j, struct qconv *v,
+static int pack_depthwise(struct nn__compiler *c, const struct nn__job *j, struct dot *v,
                           int channels, float *scale, float *bias, struct err *err)
 {
     const float *w = nn__floats_of(c, j->node, 1);
@@ -226,7 +287,7 @@ int nn__prepare_qconv16(struct nn__compiler *c, const struct nn__job *j, struct 
                         struct err *err)
 {
     const struct nn_node *n = j->node;
-    struct qconv *v = nn__context(c, sizeof *v);
+    struct dot *v = nn__context(c, sizeof *v);
     struct nn_window w;
     int code = window_of(c, n, &w, err);
     if (code < 0)
@@ -235,18 +296,19 @@ int nn__prepare_qconv16(struct nn__compiler *c, const struct nn__job *j, struct 
     size_t lanes = (size_t)nn_blocks(oc) * 16;
     float *scale = nn__context(c, sizeof *scale * lanes);
     float *bias = nn__context(c, sizeof *bias * lanes);
-    v->depthwise = w.groups > 1;
+    v->kind = w.groups > 1 ? DEPTHWISE_BYTES : BYTES;
     set_geometry(c, j, v, &w, j->add);
     set_quant(c, v, n->outputs[0], j->epilogue->add);
     v->c.ic = (int)nn__shape_of(c, n->inputs[0])->dims[1];
     v->c.scale = scale;
     v->c.bias = bias;
-    code = v->depthwise ? pack_depthwise(c, j, v, oc, scale, bias, err)
-                        : pack_codes(c, j, v, oc, scale, bias, err);
-    s->info.weight_bytes = v->depthwise
+    bool depthwise = v->kind == DEPTHWISE_BYTES;
+    code = depthwise ? pack_depthwise(c, j, v, oc, scale, bias, err)
+                     : pack_codes(c, j, v, oc, scale, bias, err);
+    s->info.weight_bytes = depthwise
                                ? sizeof(float) * nn_depthwise16_size(oc, v->c.kh, v->c.kw)
                                : nn_dot16_size(oc, v->c.ic, v->c.kh, v->c.kw);
-    finish(s, v, v->depthwise ? "qdepthwise16" : "qconv16");
+    finish(s, v, depthwise ? "qdepthwise16" : "qconv16");
     return code;
 }
 
@@ -255,7 +317,7 @@ static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct n
                        const struct nn_window *w, int add, double factor, const char *kernel,
                        struct err *err)
 {
-    struct qconv *v = nn__context(c, sizeof *v);
+    struct dot *v = nn__context(c, sizeof *v);
     const struct nn_node *n = j->node;
     const struct nn__quant *x = &c->quant[n->inputs[0]];
     set_geometry(c, j, v, w, add);
@@ -271,7 +333,7 @@ static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct n
         scale[i] = (float)(factor * x->scale);
         bias[i] = (float)(-factor * x->scale * x->zero * taps);
     }
-    v->depthwise = true;
+    v->kind = DEPTHWISE_BYTES;
     v->c.w = ones;
     v->c.scale = scale;
     v->c.bias = bias;
@@ -297,4 +359,66 @@ int nn__prepare_qmean16(struct nn__compiler *c, const struct nn__job *j, struct 
     struct nn_window w = {.kernel = {h, width}, .stride = {1, 1}, .dilation = {1, 1},
                           .in = {h, width}, .out = {1, 1}};
     return sum_windows(c, j, s, &w, -1, 1.0 / (h * width), "qmean16", err);
+}
+
+/* bfloat16 */
+
+bool nn__rounds(const struct nn__compiler *c, const struct nn_node *n)
+{
+    enum { LEAST_CHANNELS = 16 }; /* fewer are not worth the rounding */
+    const struct nn_shape *w = nn__shape_of(c, n->inputs[1]);
+    return c->plan->precision == NN_BF16 && nn__attr_int(n, "group", 1) == 1 &&
+           w->dims[1] >= LEAST_CHANNELS;
+}
+
+/* x is read from a copy that holds what the windows cover and nothing else. */
+static void set_rounded(struct nn__compiler *c, struct dot *v)
+{
+    int cols = (v->c.ow - 1) * v->c.stride_w + (v->c.kw - 1) * v->c.dilation_w + 1;
+    v->rounded_rows = (v->oh - 1) * v->c.stride_h + (v->c.kh - 1) * v->c.dilation_h + 1;
+    v->c.x_row = (size_t)cols * 16;
+    v->c.x_plane = v->c.x_row * (size_t)v->rounded_rows;
+    nn__want_scratch(c, (v->c.x_plane * (size_t)v->x.planes + 1) / 2);
+}
+
+static int pack_rounded(struct nn__compiler *c, const struct nn__job *j, struct dot *v, int oc,
+                        struct err *err)
+{
+    int ic = v->c.ic, kh = v->c.kh, kw = v->c.kw;
+    size_t size = nn_dot16_size(oc, ic, kh, kw);
+    float *packed = nn__plan_floats(c->plan, (int64_t)size / 2, err);
+    float *scaled = nn__scaled_weights(c, j, oc, 1, 1, (size_t)ic * (size_t)(kh * kw));
+    float *blocks = mem_try_aligned(size, sizeof *blocks);
+    if (packed && scaled && blocks) {
+        nn_conv16_pack(scaled, oc, ic, kh, kw, blocks);
+        nn_bconv16_pack(blocks, oc, ic, kh, kw, (uint16_t *)(void *)packed);
+    }
+    v->c.w = packed;
+    bool done = packed && scaled && blocks;
+    mem_free_aligned(scaled);
+    mem_free_aligned(blocks);
+    return done ? 0
+                : err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", j->node->name);
+}
+
+int nn__prepare_bconv16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                        struct err *err)
+{
+    struct dot *v = nn__context(c, sizeof *v);
+    struct nn_window w;
+    int code = nn__window(c->g, j->node, &w, err);
+    if (code < 0)
+        return code;
+    int oc = (int)nn__shape_of(c, j->node->outputs[0])->dims[1];
+    float *bias = nn__context(c, sizeof *bias * (size_t)(oc + 16));
+    v->kind = BFLOAT;
+    set_geometry(c, j, v, &w, j->add);
+    set_rounded(c, v);
+    v->c.ic = (int)nn__shape_of(c, j->node->inputs[0])->dims[1];
+    code = pack_rounded(c, j, v, oc, err);
+    if (code == 0)
+        code = nn__conv_bias(c, j, bias, &v->c.bias, err);
+    s->info.weight_bytes = nn_dot16_size(oc, v->c.ic, v->c.kh, v->c.kw) * sizeof(uint16_t);
+    finish(s, v, "bconv16");
+    return code;
 }
