@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOG_MODULE "bench"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/pool.h"
@@ -18,13 +20,15 @@
 #include "lab/bench.h"
 #include "lab/peer.h"
 #include "nn/onnx.h"
+#include "nn/quantise.h"
 #include "nn/run.h"
 #include "nn/zoo.h"
 
 enum { WARM_RUNS = 10, BURST = 5 };
 
 struct measurement {
-    const char *model, *type; /* type: fp32, or int8 when a step computes in 8 bits */
+    const char *model, *type; /* type: fp32, bf16, or int8 when a step computes in 8 bits */
+    enum nn_precision precision;
     int batch, threads;
     struct timing ours, peer;
     double gflops, peak; /* gflops counts the direct algorithm */
@@ -176,7 +180,7 @@ static double total_macs(const struct nn_run *r)
     return macs;
 }
 
-static const char *type_of(const struct nn_run *r)
+static const char *type_of(const struct nn_run *r, enum nn_precision precision)
 {
     struct nn_run_step s;
     for (int i = 0; i < nn_run_step_count(r); i++) {
@@ -184,7 +188,7 @@ static const char *type_of(const struct nn_run *r)
         if (strcmp(s.kernel, "qconv16") == 0 || strcmp(s.kernel, "qdepthwise16") == 0)
             return "int8";
     }
-    return "fp32";
+    return precision == NN_BF16 ? "bf16" : "fp32";
 }
 
 static int open_peer(struct peer **out, const struct bench *b, const char *path, struct nn_run *r,
@@ -204,13 +208,14 @@ static int measure(struct bench *b, const struct nn_graph *g, const char *path,
     struct nn_run *r;
     struct peer *p = NULL;
     struct pool *pool = pool_create(m->threads);
-    int rc = nn_run_create(&r, g, m->batch, pool, NULL, err);
+    const struct nn_run_options options = {.precision = m->precision};
+    int rc = nn_run_create(&r, g, m->batch, pool, &options, err);
     if (rc == 0)
         rc = open_peer(&p, b, path, r, m->threads, err);
     if (rc == 0) {
         fill_input(r, p);
-        m->type = type_of(r);
-        m->peak = nn_peak_gflops(pool, NN_FP32);
+        m->type = type_of(r, m->precision);
+        m->peak = nn_peak_gflops(pool, m->precision);
         rc = run_both(r, p, b->v->runs, m, err);
         m->gflops = total_macs(r) * 2e-6 / m->ours.median_ms;
     }
@@ -223,23 +228,91 @@ static int measure(struct bench *b, const struct nn_graph *g, const char *path,
 }
 
 /* Batch 1 and 16 with one thread and all, unless the command line says which. */
-static int bench_file(struct bench *b, const struct options *o, const char *path, const char *name,
-                      struct err *err)
+static int bench_graph(struct bench *b, const struct options *o, const struct nn_graph *g,
+                       enum nn_precision precision, const char *path, const char *name,
+                       struct err *err)
 {
     const int batches[] = {1, 16}, threads[] = {1, cpu_count()};
     bool one_batch = options_given(o, "batch"), one_thread = options_given(o, "threads");
+    int rc = 0;
+    for (int i = 0; i < (one_batch ? 1 : 2) && rc == 0; i++)
+        for (int k = 0; k < (one_thread || cpu_count() == 1 ? 1 : 2) && rc == 0; k++) {
+            struct measurement m = {.model = name, .precision = precision,
+                                    .batch = one_batch ? b->v->batch : batches[i],
+                                    .threads = one_thread ? b->v->threads : threads[k]};
+            rc = measure(b, g, path, &m, err);
+        }
+    return rc;
+}
+
+/* The network in 8 bits, calibrated with noise: good for its time only. */
+static int quantise(struct nn_graph **out, const struct nn_graph *g, struct err *err)
+{
+    struct nn_quantiser *q;
+    struct rng rng;
+    int rc = nn_quantiser_create(&q, g, 1, NULL, err);
+    if (rc < 0)
+        return rc;
+    rng_seed(&rng, 1, 0);
+    const struct nn_shape *in = nn_graph_shape(g, nn_graph_input(g, 0));
+    size_t n = 1;
+    for (int i = 1; i < in->rank; i++)
+        n *= (size_t)in->dims[i];
+    for (size_t i = 0; i < n; i++)
+        nn_quantiser_input(q)[i] = rng_normal(&rng);
+    nn_quantiser_observe(q, 1);
+    rc = nn_quantiser_finish(q, out, err);
+    nn_quantiser_destroy(q);
+    return rc;
+}
+
+static bool has_bytes(const struct nn_graph *g)
+{
+    struct nn_run *r;
+    if (nn_run_create(&r, g, 1, NULL, NULL, NULL) < 0)
+        return false;
+    bool bytes = strcmp(type_of(r, NN_FP32), "int8") == 0;
+    nn_run_destroy(r);
+    return bytes;
+}
+
+/* A float network in 8 bits and bfloat16 too; one that cannot be quantised goes without. */
+static int bench_narrow(struct bench *b, const struct options *o, const struct nn_graph *g,
+                        const char *path, const char *name, struct err *err)
+{
+    struct nn_graph *bytes;
+    struct err why = {0};
+    int rc = 0;
+    if (quantise(&bytes, g, &why) == 0) {
+        rc = bench_graph(b, o, bytes, NN_FP32, path, name, err);
+        nn_graph_destroy(bytes);
+    } else {
+        log_warn("%s: not measured in 8 bits: %s", name, why.text);
+    }
+    return rc < 0 ? rc : bench_graph(b, o, g, NN_BF16, path, name, err);
+}
+
+/* In the types that are asked for: a peer has but the one of its file. */
+static int bench_types(struct bench *b, const struct options *o, const struct nn_graph *g,
+                       const char *path, const char *name, struct err *err)
+{
+    if (options_given(o, "precision"))
+        return bench_graph(b, o, g, (enum nn_precision)b->v->precision, path, name, err);
+    int rc = bench_graph(b, o, g, NN_FP32, path, name, err);
+    if (rc < 0 || b->v->against != NULL || has_bytes(g))
+        return rc;
+    return bench_narrow(b, o, g, path, name, err);
+}
+
+static int bench_file(struct bench *b, const struct options *o, const char *path, const char *name,
+                      struct err *err)
+{
     struct nn_graph *g;
     int rc = nn_onnx_load(&g, path, err);
     if (rc < 0)
         return rc;
-    if (b->v->train)
-        rc = bench_training(g, name, b->v, o, b->rows, err);
-    for (int i = 0; i < (one_batch ? 1 : 2) && rc == 0 && !b->v->train; i++)
-        for (int k = 0; k < (one_thread || cpu_count() == 1 ? 1 : 2) && rc == 0; k++) {
-            struct measurement m = {.model = name, .batch = one_batch ? b->v->batch : batches[i],
-                                    .threads = one_thread ? b->v->threads : threads[k]};
-            rc = measure(b, g, path, &m, err);
-        }
+    rc = b->v->train ? bench_training(g, name, b->v, o, b->rows, err)
+                     : bench_types(b, o, g, path, name, err);
     nn_graph_destroy(g);
     return rc < 0 ? err_prefix(err, "%s", name) : 0;
 }

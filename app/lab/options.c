@@ -79,8 +79,8 @@ static const struct option_spec specs[] = {
             "Decides everything random: the same seed gives the same network."),
     CHOICE(training, "precision", precision, "fp32|bf16", "fp32", ALL_TRAINING | BENCH,
            "What products are computed in: bf16 rounds their operands to bfloat16 and is faster on "
-           "processors with AVX512_BF16; weights and sums stay fp32. bench --train: both when not "
-           "given."),
+           "processors with AVX512_BF16; weights and sums stay fp32. bench: both, and 8 bits, when "
+           "not given."),
     CHOICE(training, "optimizer", optimizer, "sgd|rmsprop|adam|adamw", "adamw", ALL_TRAINING,
            "Kind of step."),
     NUMBER(training, "rate", rate, 0, 100, "0.001", ALL_TRAINING, "Learning rate at its highest."),
@@ -185,7 +185,7 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
                       "Write a model that computes in 8 bits, and say what it costs in accuracy",
                       lab_quantize, QUANTIZE, NULL},
     [LAB_BENCH] = {"bench", "[MODEL...]",
-                   "Time models, or every network of the zoo, at batch 1 and 16", lab_bench, BENCH,
+                   "Time models, or every network of the zoo, in fp32, int8 and bf16 at batch 1 and 16", lab_bench, BENCH,
                    NULL},
     [LAB_BASELINE] = {"baseline", NULL,
                       "Train and measure what came before networks: a linear SVM on HOG",

@@ -522,6 +522,45 @@ static void test_learning_reaches_the_pattern(void **state)
     str_free(&out);
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, part)) != NULL; text++)
+        n++;
+    return n;
+}
+
+/* A float model is timed in every type, training in both that it knows, and each alone on demand;
+ * a training in bfloat16 goes on as one. */
+static void test_precisions(void **state)
+{
+    (void)state;
+    const char *folder = in(dir, "rounded"), *model = in(folder, "model.onnx");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--precision", "bf16", "--epochs", "1",
+               "--out", folder),
+           0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 0, &out);
+    struct bytes kept = read_file(folder, "recipe.conf");
+    assert_non_null(strstr((const char *)kept.data, "precision = bf16"));
+    free(kept.data);
+    str_clear(&out);
+    expect(RUN(&out, "bench", model, "--runs", "1", "--batch", "2", "--threads", "1", "--json"), 0,
+           &out);
+    assert_int_equal(count_of(out.s, "\"type\": "), 3);
+    str_clear(&out);
+    expect(RUN(&out, "bench", model, "--train", "--runs", "1", "--batch", "2", "--json"), 0, &out);
+    assert_int_equal(count_of(out.s, "\"images_per_second\": "), 2);
+    str_clear(&out);
+    expect(RUN(&out, "bench", model, "--train", "--precision", "bf16", "--runs", "1", "--batch",
+               "2"),
+           0, &out);
+    assert_non_null(strstr(out.s, " bf16 "));
+    assert_null(strstr(out.s, " fp32 "));
+    str_free(&out);
+}
+
 static void test_nan_keeps_the_best_model(void **state)
 {
     (void)state;
@@ -714,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
         cmocka_unit_test(test_votes_train_the_second_head),
         cmocka_unit_test(test_learning_reaches_the_pattern),
+        cmocka_unit_test(test_precisions),
         cmocka_unit_test(test_nan_keeps_the_best_model),
         cmocka_unit_test(test_full_disk_loses_nothing),
         cmocka_unit_test(test_checkpoint_must_fit),
