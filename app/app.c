@@ -406,6 +406,7 @@ static void build_page(struct app *a)
         .capture_fps = a->camera.fps,
         .detect_hz = a->detector_stats.hz,
         .detect_ms = a->live.detect_ms + a->live.infer_ms,
+        .model = a->detector_stats.model,
         .policy = films_policy_title(a->films),
         .mood = a->mood,
         .mood_faces = a->mood_faces,

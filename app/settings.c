@@ -24,8 +24,10 @@ static const struct option_spec specs[] = {
     {"Camera", "mirror", 0, OPTION_FLAG, AT(mirror), 0, 0, NULL, NULL, "yes", LIVE, false,
      "Show a camera's picture as it is instead of like a mirror."},
 
-    {"Reading faces", "model", 'm', OPTION_STRING, AT(model), 0, 0, "MODEL", NULL, "moodreel-fast",
-     LIVE | PHOTO | DOCTOR, false, "The network: a name below models/ or an ONNX file."},
+    {"Reading faces", "model", 'm', OPTION_STRING, AT(model), 0, 0, "MODEL", NULL, "auto",
+     LIVE | PHOTO | DOCTOR, false,
+     "The network: a name below models/ or an ONNX file; auto: moodreel-best while it is fast "
+     "enough for the faces in view, else moodreel-fast."},
     {"Reading faces", "cascade", 0, OPTION_STRING, AT(cascade), 0, 0, "NAME", NULL, "haar",
      LIVE | PHOTO | DOCTOR, false, "The face detector: haar, lbp, or a cascade's XML file."},
     {"Reading faces", "readings", 0, OPTION_NUMBER, AT(readings), 0.5, 120, "N", NULL, "20", LIVE,
@@ -76,7 +78,7 @@ static const struct option_spec specs[] = {
 const struct option_set app_option_set = {"moodreel", specs, sizeof specs / sizeof specs[0],
                                           "moodreel.conf"};
 
-int settings_model_path(const char *model, char *out, size_t cap, struct err *err)
+static int find_model(const char *model, char *out, size_t cap, struct err *err)
 {
     char name[256];
     size_t n = strlen(model);
@@ -91,4 +93,21 @@ int settings_model_path(const char *model, char *out, size_t cap, struct err *er
                    "%s: no such model; `moodreel doctor` shows where it is "
                    "looked for",
                    out);
+}
+
+int settings_models(const char *model, struct settings_models *out, struct err *err)
+{
+    bool pick = strcmp(model, "auto") == 0;
+    struct err none = {0};
+    out->better[0] = '\0';
+    int code = find_model(pick ? "moodreel-fast" : model, out->usual, sizeof out->usual, err);
+    if (code == ERR_OK && pick &&
+        find_model("moodreel-best", out->better, sizeof out->better, &none) < 0)
+        out->better[0] = '\0';
+    return code;
+}
+
+const char *settings_best_model(const struct settings_models *m)
+{
+    return m->better[0] != '\0' ? m->better : m->usual;
 }

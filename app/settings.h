@@ -18,7 +18,7 @@ struct app_options {
     int camera_fps;
     bool once, mirror;
     /* reading */
-    const char *model; /* a name below models/ or a path */
+    const char *model; /* "auto", a name below models/ or a path */
     const char *cascade;
     double readings; /* a second at most */
     int threads;
@@ -44,8 +44,17 @@ enum app_renderer { APP_RENDERER_AUTO, APP_RENDERER_SOFTWARE };
 
 extern const struct option_set app_option_set;
 
-/* The file behind --model: a path as it is, a name as models/<name>.onnx. ERR_NOT_FOUND names what
- * was looked for. */
-int settings_model_path(const char *model, char *out, size_t cap, struct err *err);
+/* The files behind --model. "auto": the quick network, and beside it the accurate one where it is
+ * installed. Else one: a path as it is, a name as models/<name>.onnx. */
+struct settings_models {
+    char usual[4096];
+    char better[4096]; /* "": there is none */
+};
+
+/* ERR_NOT_FOUND names what was looked for. */
+int settings_models(const char *model, struct settings_models *out, struct err *err);
+
+/* The most accurate of them, for photographs: nobody waits for the next picture. */
+const char *settings_best_model(const struct settings_models *m);
 
 #endif

@@ -31,14 +31,15 @@ static struct ui_rect picture_draw(struct ui *u, const struct view *v, struct ui
 
 static void state_line(struct ui *u, const struct view *v)
 {
-    char text[120] = "opening \xe2\x80\xa6";
+    char text[200] = "opening \xe2\x80\xa6", reading[160] = "";
     bool live = v->session->camera == SESSION_CAMERA_LIVE;
     float x = UI_MARGIN, y = 16.0f;
-    if (live && v->detect_hz > 0)
-        snprintf(text, sizeof text, "%.0f pictures/s  \xc2\xb7  %.0f readings/s  \xc2\xb7  %.0f ms",
-                 (double)v->capture_fps, (double)v->detect_hz, (double)v->detect_ms);
-    else if (live)
-        snprintf(text, sizeof text, "%.0f pictures/s", (double)v->capture_fps);
+    if (v->detect_hz > 0)
+        snprintf(reading, sizeof reading, "  \xc2\xb7  %.0f readings/s  \xc2\xb7  %.0f ms%s%s",
+                 (double)v->detect_hz, (double)v->detect_ms,
+                 v->model[0] != '\0' ? "  \xc2\xb7  " : "", v->model);
+    if (live)
+        snprintf(text, sizeof text, "%.0f pictures/s%s", (double)v->capture_fps, reading);
     ui_fill(u, (struct ui_rect){x, y + 7.0f, 10, 10}, live ? UI_GOOD : UI_ACCENT, 1.0f, 5);
     ui_text(u, (struct ui_rect){x + 18, y, 0.5f * ui_width(u), 0}, UI_STRONG, UI_INK, UI_LEFT, 1,
             v->camera);

@@ -33,6 +33,7 @@ struct view {
     const char *camera_title; /* NO_CAMERA: what is wrong, in two or three words */
     const char *camera_text;  /* NO_CAMERA: what is wrong and what to do */
     float capture_fps, detect_hz, detect_ms;
+    const char *model; /* which network reads the faces, and why */
 
     const char *policy;         /* for people: "Lift me up" */
     struct emotion_scores mood; /* RESULTS: what the list was made for */

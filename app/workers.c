@@ -24,14 +24,15 @@ static int open_camera(struct workers *w, const struct app_options *o, struct ui
 static int open_detector(struct workers *w, const struct app_options *o, struct ui_sdl *window,
                          struct err *err)
 {
-    char model[4096];
-    int code = settings_model_path(o->model, model, sizeof model, err);
+    struct settings_models models;
+    int code = settings_models(o->model, &models, err);
     if (code < 0)
         return code;
     w->to_detector = frame_slot_create(NULL, NULL);
     w->pool = o->threads > 1 ? pool_create(o->threads) : NULL;
     struct detector_params p = {.cascade = o->cascade,
-                                .model = model,
+                                .model = models.usual,
+                                .better = models.better[0] != '\0' ? models.better : NULL,
                                 .pool = w->pool,
                                 .source = w->to_detector,
                                 .tracking = tracker_defaults(),

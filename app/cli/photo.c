@@ -103,12 +103,12 @@ static int read_pictures(const struct app_options *o, char *const *paths, int co
 {
     struct face_reader *reader = NULL;
     struct films *films = NULL;
-    char model[4096];
+    struct settings_models models;
     struct films_params p = {o->catalog, o->policy, o->language, o->top, false};
     struct pool *pool = o->threads > 1 ? pool_create(o->threads) : NULL;
-    int code = settings_model_path(o->model, model, sizeof model, err);
+    int code = settings_models(o->model, &models, err);
     if (code == ERR_OK)
-        code = face_reader_open(&reader, o->cascade, model, pool, err);
+        code = face_reader_open(&reader, o->cascade, settings_best_model(&models), pool, err);
     if (code == ERR_OK)
         code = films_open(&films, &p, err);
     for (int i = 0; i < count && reader && films; i++) {

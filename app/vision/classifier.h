@@ -14,6 +14,9 @@ enum classifier_effort {
     CLASSIFIER_CAREFUL /* three margins, each also mirrored, averaged: for stills and photographs */
 };
 
+/* How many pictures of each face an effort reads. */
+enum { CLASSIFIER_LIVE_VIEWS = 1, CLASSIFIER_CAREFUL_VIEWS = 6 };
+
 struct classifier;
 
 /* Loads an ONNX model and checks its metadata and shapes; the sentence names the file.
@@ -21,6 +24,9 @@ struct classifier;
 int classifier_open(struct classifier **out, const char *onnx_path, struct pool *pool,
                     struct err *err);
 void classifier_close(struct classifier *c); /* NULL is allowed */
+
+/* What one view of a face takes: the least of a few runs, milliseconds. */
+float classifier_ms(struct classifier *c);
 
 /* How the model wants its input. Lives as long as c. */
 const struct preprocess *classifier_preprocess(const struct classifier *c);

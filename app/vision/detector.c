@@ -2,6 +2,7 @@
 #include "vision/detector.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +16,16 @@
 
 enum {
     DEFAULT_HZ = 20,
-    IDLE_HZ = 8,             /* nobody there: looked for less often */
-    IDLE_AFTER_US = 3000000, /* without a face */
-    TAKE_TIMEOUT_US = 200000 /* how late a stop is noticed when nothing nudges the slot */
+    IDLE_HZ = 8,              /* nobody there: looked for less often */
+    IDLE_AFTER_US = 3000000,  /* without a face */
+    TAKE_TIMEOUT_US = 200000, /* how late a stop is noticed when nothing nudges the slot */
+    NAME_CAP = 32,
+    STILL_MS = 150 /* what reading the faces of a still may take: SPACE waits for it */
 };
+
+/* Share of the time between two results that reading the faces may take; finding them and drawing
+ * need theirs. */
+static const float READ_SHARE = 0.5f;
 
 struct detector {
     struct detector_params params; /* constant after create */
@@ -28,9 +35,11 @@ struct detector {
     /* The detector thread's own. */
     struct face_reader *reader;
     struct tracker *tracker;
-    int64_t next_us; /* not before this time, for max_hz */
-    int64_t face_us; /* when a face was last seen */
-    bool failing;    /* reading failed last time: logged once */
+    int64_t next_us;        /* not before this time, for max_hz */
+    int64_t face_us;        /* when a face was last seen */
+    bool failing;           /* reading failed last time: logged once */
+    char *better;           /* the path of params.better, owned; NULL: there is none */
+    char name[2][NAME_CAP]; /* of the models, for people */
 
     pthread_mutex_t lock;
     /* Under lock: */
@@ -43,6 +52,14 @@ struct detector {
     bool resetting;
 };
 
+/* "models/moodreel-fast.onnx" is called "moodreel-fast". */
+static void model_name(const char *path, char out[NAME_CAP])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, NAME_CAP, "%s", slash != NULL ? slash + 1 : path);
+    out[strcspn(out, ".")] = '\0';
+}
+
 int detector_create(struct detector **out, const struct detector_params *p, struct err *err)
 {
     struct detector *d = mem_new(1, sizeof *d);
@@ -54,10 +71,45 @@ int detector_create(struct detector **out, const struct detector_params *p, stru
         free(d);
         return code;
     }
+    model_name(p->model, d->name[0]);
+    if (p->better != NULL) {
+        d->better = mem_strdup(p->better);
+        model_name(p->better, d->name[1]);
+    }
     d->tracker = tracker_create(&p->tracking);
     pthread_mutex_init(&d->lock, NULL);
     *out = d;
     return ERR_OK;
+}
+
+static float live_budget_ms(const struct detector *d)
+{
+    return READ_SHARE * 1000.0f / d->params.max_hz;
+}
+
+static void add_better(struct detector *d)
+{
+    struct err err = {0};
+    if (d->better == NULL || face_reader_add(d->reader, d->better, d->params.pool,
+                                             live_budget_ms(d), STILL_MS, &err) == ERR_OK)
+        return;
+    log_warn("%s", err.text);
+    free(d->better);
+    d->better = NULL;
+}
+
+/* Of a picture with faces only: without them no model read. */
+static void describe_model(struct detector *d, const struct read_result *r)
+{
+    bool best = d->better == NULL || r->model == 1;
+    if (r->count == 0)
+        return;
+    if (best)
+        snprintf(d->stats.model, sizeof d->stats.model, "%s", d->name[r->model]);
+    else
+        snprintf(d->stats.model, sizeof d->stats.model, "%s (%s would take %.0f of %.0f ms)",
+                 d->name[0], d->name[1], (double)(face_reader_ms(d->reader, 1) * (float)r->count),
+                 (double)live_budget_ms(d));
 }
 
 static struct box as_fraction(const struct face_box *b, const struct read_result *r)
@@ -128,6 +180,7 @@ static void serve_live(struct detector *d, struct frame *f)
     pthread_mutex_lock(&d->lock);
     d->latest = o;
     count_result(d, &o);
+    describe_model(d, &r);
     pthread_mutex_unlock(&d->lock);
     notify(d);
 }
@@ -207,6 +260,7 @@ static void *run(void *arg)
 {
     struct detector *d = arg;
     struct frame *f;
+    add_better(d);
     d->face_us = clock_now_us();
     while (take_orders(d, &f)) {
         if (f != NULL) {
@@ -302,6 +356,7 @@ void detector_destroy(struct detector *d)
     assert(!d->started);
     frame_unref(&d->still_request);
     face_reader_close(d->reader);
+    free(d->better);
     tracker_destroy(d->tracker);
     pthread_mutex_destroy(&d->lock);
     free(d);

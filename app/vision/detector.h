@@ -21,6 +21,8 @@ struct pool;
 struct detector_params {
     const char *cascade; /* "haar", "lbp" or the path of a cascade XML; NULL: "haar" */
     const char *model;   /* path of the ONNX file */
+    const char *better;  /* path of a more accurate one, read with while it is fast enough for the
+                            faces in view; loaded by the detector's thread. NULL: none */
     struct pool *pool;   /* borrowed, used by this thread alone; NULL: the detector's thread */
     struct frame_slot *source; /* borrowed; interrupt it before detector_join() */
     struct tracker_params tracking;
@@ -35,6 +37,8 @@ struct detector_stats {
     float detect_ms;  /* mean time to find the faces */
     float infer_ms;   /* mean time to read them */
     uint64_t results; /* so far */
+    char model[96];   /* which network read last, and why not the better one: "moodreel-fast
+                         (moodreel-best would take 64 of 25 ms)" */
 };
 
 struct detector;

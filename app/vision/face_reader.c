@@ -8,12 +8,15 @@
 #include "vision/classifier.h"
 #include "vision/eye_finder.h"
 #include "vision/face_finder.h"
+#include "vision/model_pick.h"
 #include "vision/opencv_c.h"
 
 struct face_reader {
     struct face_finder *finder;
     struct eye_finder *eyes; /* of the careful pass */
-    struct classifier *classifier;
+    struct classifier *classifier[MODEL_PICK_MAX];
+    struct model_pick pick;
+    float budget_ms[2]; /* for all faces of a picture; of enum reader_effort */
     uint8_t *gray;
     size_t gray_bytes;
 };
@@ -25,7 +28,8 @@ int face_reader_open(struct face_reader **out, const char *cascade, const char *
     int code = face_finder_open(&r->finder, cascade, err);
     r->eyes = eye_finder_create();
     if (code == ERR_OK)
-        code = classifier_open(&r->classifier, model, pool, err);
+        code = classifier_open(&r->classifier[0], model, pool, err);
+    model_pick_begin(&r->pick, 0.0f);
     if (code != ERR_OK) {
         face_reader_close(r);
         return code;
@@ -34,13 +38,32 @@ int face_reader_open(struct face_reader **out, const char *cascade, const char *
     return ERR_OK;
 }
 
+int face_reader_add(struct face_reader *r, const char *model, struct pool *pool, float live_ms,
+                    float careful_ms, struct err *err)
+{
+    int code = classifier_open(&r->classifier[1], model, pool, err);
+    if (code != ERR_OK)
+        return code;
+    model_pick_begin(&r->pick, classifier_ms(r->classifier[0]));
+    model_pick_add(&r->pick, classifier_ms(r->classifier[1]));
+    r->budget_ms[READER_LIVE] = live_ms;
+    r->budget_ms[READER_CAREFUL] = careful_ms;
+    return ERR_OK;
+}
+
+float face_reader_ms(const struct face_reader *r, int model)
+{
+    return model_pick_ms(&r->pick, model, 1);
+}
+
 void face_reader_close(struct face_reader *r)
 {
     if (r == NULL)
         return;
     face_finder_close(r->finder);
     eye_finder_destroy(r->eyes);
-    classifier_close(r->classifier);
+    for (int i = 0; i < MODEL_PICK_MAX; i++)
+        classifier_close(r->classifier[i]);
     mem_free_aligned(r->gray);
     free(r);
 }
@@ -68,11 +91,28 @@ static float ms_since(int64_t start_us)
     return (float)(clock_now_us() - start_us) * 1e-3f;
 }
 
+static void read_faces(struct face_reader *r, const struct gray_view *gray,
+                       const struct face_box *boxes, int n, enum reader_effort effort,
+                       struct read_result *out)
+{
+    struct reading readings[READER_FACES_MAX];
+    bool careful = effort == READER_CAREFUL;
+    int views = n * (careful ? CLASSIFIER_CAREFUL_VIEWS : CLASSIFIER_LIVE_VIEWS);
+    int64_t start = clock_now_us();
+    out->model = model_pick_choose(&r->pick, views, r->budget_ms[effort]);
+    classifier_read(r->classifier[out->model], gray, boxes, n,
+                    careful ? CLASSIFIER_CAREFUL : CLASSIFIER_LIVE, readings);
+    out->infer_ms = ms_since(start);
+    model_pick_measured(&r->pick, views, out->infer_ms);
+    out->count = n;
+    for (int i = 0; i < n; i++)
+        out->face[i] = (struct read_face){boxes[i], readings[i]};
+}
+
 static int read_gray(struct face_reader *r, const struct gray_view *gray, enum reader_effort effort,
                      int max_faces, struct read_result *out, struct err *err)
 {
     struct face_box boxes[READER_FACES_MAX];
-    struct reading readings[READER_FACES_MAX];
     bool careful = effort == READER_CAREFUL;
     int max = max_faces < READER_FACES_MAX ? max_faces : READER_FACES_MAX;
     int64_t start = clock_now_us();
@@ -83,13 +123,7 @@ static int read_gray(struct face_reader *r, const struct gray_view *gray, enum r
     for (int i = 0; careful && i < n; i++)
         eye_finder_align(r->eyes, gray, &boxes[i]);
     out->detect_ms += ms_since(start);
-    start = clock_now_us();
-    classifier_read(r->classifier, gray, boxes, n, careful ? CLASSIFIER_CAREFUL : CLASSIFIER_LIVE,
-                    readings);
-    out->infer_ms = ms_since(start);
-    out->count = n;
-    for (int i = 0; i < n; i++)
-        out->face[i] = (struct read_face){boxes[i], readings[i]};
+    read_faces(r, gray, boxes, n, effort, out);
     return ERR_OK;
 }
 

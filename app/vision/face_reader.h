@@ -26,6 +26,7 @@ struct read_result {
     int count;
     struct read_face face[READER_FACES_MAX];
     float detect_ms, infer_ms;
+    int model; /* that read the faces: 0 the first, 1 the one added */
 };
 
 struct face_reader;
@@ -33,6 +34,15 @@ struct face_reader;
 /* cascade as in face_finder_open(); model: path of the ONNX file; pool: borrowed, may be NULL. */
 int face_reader_open(struct face_reader **out, const char *cascade, const char *model,
                      struct pool *pool, struct err *err);
+
+/* Puts a more accurate and slower model beside the first, measures both, and from now on reads with
+ * it whenever it is expected to take at most live_ms for the faces of a live picture, careful_ms
+ * for those of a careful pass. Once. After a failure the reader is as it was. */
+int face_reader_add(struct face_reader *r, const char *model, struct pool *pool, float live_ms,
+                    float careful_ms, struct err *err);
+
+/* What one face is expected to take with a model now, milliseconds; 0: it was never measured. */
+float face_reader_ms(const struct face_reader *r, int model);
 void face_reader_close(struct face_reader *r); /* NULL is allowed */
 
 /* bgr: height rows of `stride` bytes. max_faces <= READER_FACES_MAX. */

@@ -152,6 +152,7 @@ static void begin(struct page *p, const char *name, bool kiosk)
                             .capture_fps = 30,
                             .detect_hz = 18,
                             .detect_ms = 41,
+                            .model = "moodreel-best",
                             .policy = "Lift me up",
                             .titles = &no_list,
                             .marks = marks,

@@ -56,7 +56,7 @@ static void on_result(void *payload)
     pthread_mutex_unlock(&b->lock);
 }
 
-static struct bench *bench_start(void)
+static struct bench *bench_start_with(const char *better, float max_hz)
 {
     struct bench *b = mem_new(1, sizeof *b);
     struct err err = {0};
@@ -65,9 +65,10 @@ static struct bench *bench_start(void)
     b->pool = frame_pool_create(FRAME_POOL_SIZE);
     b->slot = frame_slot_create(NULL, NULL);
     struct detector_params p = {.model = model,
+                                .better = better,
                                 .source = b->slot,
                                 .tracking = tracker_defaults(),
-                                .max_hz = 1000.0f,
+                                .max_hz = max_hz,
                                 .on_result = on_result,
                                 .payload = b};
     if (detector_create(&b->detector, &p, &err) != ERR_OK)
@@ -75,6 +76,11 @@ static struct bench *bench_start(void)
     assert_int_equal(detector_start(b->detector, &err), ERR_OK);
     b->t_us = 1000000;
     return b;
+}
+
+static struct bench *bench_start(void)
+{
+    return bench_start_with(NULL, 1000.0f);
 }
 
 static void bench_end(struct bench *b)
@@ -229,6 +235,29 @@ static void stops_at_any_moment(void **state)
     }
 }
 
+static void read_by(const char *better, const char *name)
+{
+    struct bench *b = bench_start_with(better, 20.0f);
+    struct detector_stats stats;
+    show(b, drawn(b, 0));
+    detector_stats(b->detector, &stats);
+    assert_string_equal(stats.model, name);
+    bench_end(b);
+}
+
+/* The tiny networks of these tests fit any budget. */
+static void the_better_model_reads_where_there_is_one(void **state)
+{
+    (void)state;
+    const char *better = testing_path(dir, "better.onnx");
+    read_by(NULL, "model");
+    model_write(better, false);
+    read_by(better, "better");
+    read_by("/no/such/better.onnx", "model");
+    testing_write(better, "no network", 10);
+    read_by(better, "model");
+}
+
 static void missing_parts_are_named(void **state)
 {
     (void)state;
@@ -305,6 +334,7 @@ int main(void)
         cmocka_unit_test(only_the_last_of_many_stills_counts),
         cmocka_unit_test(reset_forgets),
         cmocka_unit_test(stops_at_any_moment),
+        cmocka_unit_test(the_better_model_reads_where_there_is_one),
         cmocka_unit_test(missing_parts_are_named),
         cmocka_unit_test(laughing_reads_as_happy),
     };
