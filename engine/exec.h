@@ -29,8 +29,8 @@ nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
-    nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_bconv16, nn__prepare_qadd16,
-    nn__prepare_qmean16, nn__prepare_fill;
+    nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_bconv16,
+    nn__prepare_qadd16, nn__prepare_qmean16, nn__prepare_fill;
 
 struct nn__exec_info {
     nn__prepare_fn *plain;

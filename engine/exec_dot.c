@@ -4,8 +4,8 @@
  *
  * In bfloat16 images stay floats: what a convolution reads of one is rounded into scratch first.
  *
- * In 8 bits x stands for (byte - zero) * x_scale: x_scale goes into the scale of each output channel, zero
- * into its bias. Results are rounded once, at the end. */
+ * In 8 bits x stands for (byte - zero) * x_scale: x_scale goes into the scale of each output
+ * channel, zero into its bias. Results are rounded once, at the end. */
 #include "exec.h"
 
 #include <math.h>
