@@ -308,7 +308,7 @@ static void read_input(struct nn_graph *g, const Onnx__ValueInfoProto *p)
         return; /* old files list weights as inputs too */
     const Onnx__TypeProto__Tensor *t = p->type ? p->type->tensor_type : NULL;
     const struct element *e = t ? find_element(t->elem_type) : NULL;
-    if (!e || !t->shape || t->shape->n_dim > NN_MAX_RANK || nn_dtype_size(e->type) != e->raw) {
+    if (!e || !t->shape || t->shape->n_dim > NN_MAX_RANK) {
         err_set(&g->error, ERR_UNSUPPORTED, "input \"%.80s\" has no known type and shape", name);
         return;
     }

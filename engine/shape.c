@@ -348,8 +348,6 @@ int nn__shape_pool(struct nn_graph *g, const struct nn_node *n, struct err *err)
     if (x->rank != 4 && x->rank != 3)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "wants an image or a row, got rank %d",
                               x->rank);
-    if (n->output_count > 1)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "its second output is not implemented");
     int code = nn__window(g, n, &w, err);
     if (code < 0)
         return code;
@@ -357,6 +355,8 @@ int nn__shape_pool(struct nn_graph *g, const struct nn_node *n, struct err *err)
         if (w.pad[i] >= w.kernel[i % 2] * w.dilation[i % 2] + w.stride[i % 2])
             return nn__node_error(n, err, ERR_RANGE, "a border is as wide as the window");
     struct nn_shape out = image_shape(x, x->dims[1], &w);
+    if (n->output_count > 1 && (code = nn__set_output(g, n, 1, NN_I64, &out, err)) < 0)
+        return code; /* where each maximum was: nobody may read it (pass_bind.c) */
     return nn__set_like(g, n, &out, err);
 }
 

@@ -184,6 +184,17 @@ def hand_pairs():
              helper.make_node('Conv', ['t', 'v'], ['y'], pads=[1, 1, 1, 1])]
     yield 'few_channels_inside', model(nodes, x, w=w, v=v), [x], [y]
 
+    x = noise(1, 3, 6, 6)  # the second output of MaxPool is there, and nobody reads it
+    y = torch.nn.functional.max_pool2d(torch.tensor(x), 2).numpy()
+    node = helper.make_node('MaxPool', ['x'], ['y', 'where'], kernel_shape=[2, 2], strides=[2, 2])
+    yield 'maxpool_indices_unused', model([node], x), [x], [y]
+
+    x = noise(2, 3).astype(np.float16).astype(np.float32)  # halves are computed as floats
+    m = one('Neg', {}, x)
+    m.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    m.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    yield 'half_input', m, [x], [-x]
+
     # a small file of many small nodes with long names: structure is most of it
     x, nodes, last = noise(2, 3), [], 'x'
     for i in range(400):
