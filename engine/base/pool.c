@@ -11,8 +11,16 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-/* Longer than the gap between two kernels, shorter than a wake-up is worth. */
-enum { SPIN_US = 20 };
+/* A worker that finds no piece looks on: first without pause, for steps follow each other within
+ * microseconds, then offering its processor to others, and then it sleeps. */
+enum { SPIN_US = 10, LINGER_US = 100 };
+
+/* The pieces first .. first + count - 1 of a job; one share a thread, in cache lines of its own. */
+struct share {
+    _Atomic int left; /* how many of them nobody has taken */
+    int first, count;
+    char apart[116];
+};
 
 struct worker {
     struct pool *pool;
@@ -20,87 +28,81 @@ struct worker {
     int index; /* 1 .. size - 1; the caller is 0 */
 };
 
-/* `state` is one word so that joining a job and closing it cannot pass each other: the number of
- * the job, whether it is open, and how many workers are inside. Only those are waited for: a
- * worker that sleeps or has lost its processor delays nobody. */
-enum { OPEN = 1 << 16, WORKERS = OPEN - 1 };
-#define ROUND ((uint64_t)1 << 17)
-
+/* Whoever takes a piece out of a share may read the job: it stays until its last piece is done. So
+ * nobody announces himself or leaves, and a worker that sleeps or has lost its processor delays
+ * nobody. */
 struct pool {
     int size;
     struct worker *workers;
+    struct share *shares;
     pthread_mutex_t lock; /* leaf; protects going to sleep */
     pthread_cond_t wake;
     _Atomic int sleepers;
     _Atomic bool quit;
-    /* The job: written by the caller while the state is closed and nobody inside. */
+    /* The job. */
+    _Atomic int unfinished; /* pieces that are not done */
+    int n, grain;
     pool_fn *fn;
     void *arg;
-    int n, grain;
-    _Atomic uint64_t state;
-    _Atomic int next; /* first index that nobody has taken */
 };
 
-static void take_pieces(struct pool *p, int thread)
+/* Runs pieces of a share until none is left; returns their number. */
+static int work_share(struct pool *p, struct share *s, int thread)
 {
-    for (;;) {
-        int begin = atomic_fetch_add_explicit(&p->next, p->grain, memory_order_relaxed);
-        if (begin >= p->n)
-            return;
+    int done = 0, left = atomic_load(&s->left);
+    while (left > 0) {
+        if (!atomic_compare_exchange_weak(&s->left, &left, left - 1))
+            continue;
+        int begin = (s->first + s->count - left) * p->grain;
         int end = p->n - begin < p->grain ? p->n : begin + p->grain;
         p->fn(p->arg, begin, end, thread);
+        done++;
+        left = atomic_load(&s->left);
     }
+    return done;
 }
 
-/* Is there an open job that this worker has not seen, or the end? */
-static bool has_news(struct pool *p, uint64_t seen)
+/* First the thread's own share, then what others have left. */
+static void work(struct pool *p, int thread)
 {
-    uint64_t state = atomic_load(&p->state);
-    return (state & OPEN && state / ROUND != seen) || atomic_load(&p->quit);
+    int done = 0;
+    for (int i = 0; i < p->size; i++)
+        done += work_share(p, &p->shares[(thread + i) % p->size], thread);
+    if (done > 0)
+        atomic_fetch_sub(&p->unfinished, done);
 }
 
-/* A short spin, then sleep. */
-static void await_news(struct pool *p, uint64_t seen)
+static bool has_news(struct worker *w)
 {
-    int64_t until = clock_now_us() + SPIN_US;
-    while (!has_news(p, seen))
-        if (clock_now_us() > until)
-            break;
-    if (has_news(p, seen))
+    struct pool *p = w->pool;
+    return atomic_load(&p->shares[w->index].left) > 0 || atomic_load(&p->quit);
+}
+
+static void await_news(struct worker *w)
+{
+    struct pool *p = w->pool;
+    int64_t start = clock_now_us();
+    for (int64_t waited = 0; !has_news(w) && waited < LINGER_US; waited = clock_now_us() - start)
+        if (waited > SPIN_US)
+            sched_yield();
+    if (has_news(w))
         return;
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleepers, 1);
-    while (!has_news(p, seen))
+    while (!has_news(w))
         pthread_cond_wait(&p->wake, &p->lock);
     atomic_fetch_sub(&p->sleepers, 1);
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Enters the open job; false when it was closed meanwhile. */
-static bool join_job(struct pool *p, uint64_t *seen)
-{
-    uint64_t state = atomic_load(&p->state);
-    while (state & OPEN)
-        if (atomic_compare_exchange_weak(&p->state, &state, state + 1)) {
-            *seen = state / ROUND;
-            return true;
-        }
-    return false;
-}
-
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    struct pool *p = w->pool;
-    for (uint64_t seen = 0;;) {
-        await_news(p, seen);
-        if (atomic_load(&p->quit))
-            return NULL;
-        if (!join_job(p, &seen))
-            continue;
-        take_pieces(p, w->index);
-        atomic_fetch_sub(&p->state, 1);
+    while (!atomic_load(&w->pool->quit)) {
+        await_news(w);
+        work(w->pool, w->index);
     }
+    return NULL;
 }
 
 static void wake_sleepers(struct pool *p)
@@ -120,6 +122,7 @@ struct pool *pool_create(int threads)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     p->workers = mem_new((size_t)wanted, sizeof *p->workers);
+    p->shares = mem_new((size_t)wanted, sizeof *p->shares);
     for (int i = 1; i < wanted; i++) {
         struct worker *w = &p->workers[i];
         *w = (struct worker){.pool = p, .index = i};
@@ -141,16 +144,21 @@ void pool_for(struct pool *p, int n, int grain, pool_fn *fn, void *arg)
             fn(arg, begin, n - begin < grain ? n : begin + grain, 0);
         return;
     }
+    int pieces = (n - 1) / grain + 1;
     p->fn = fn;
     p->arg = arg;
     p->n = n;
     p->grain = grain;
-    atomic_store(&p->next, 0);
-    atomic_fetch_add(&p->state, ROUND + OPEN);
+    atomic_store(&p->unfinished, pieces);
+    for (int t = p->size - 1; t >= 0; t--) {
+        struct share *s = &p->shares[t];
+        s->first = (int)((int64_t)pieces * t / p->size);
+        s->count = (int)((int64_t)pieces * (t + 1) / p->size) - s->first;
+        atomic_store(&s->left, s->count);
+    }
     wake_sleepers(p);
-    take_pieces(p, 0);
-    atomic_fetch_sub(&p->state, OPEN); /* nobody enters any more */
-    for (int spins = 0; atomic_load(&p->state) & WORKERS; spins++)
+    work(p, 0);
+    for (int spins = 0; atomic_load(&p->unfinished) > 0; spins++)
         if (spins > 1000)
             sched_yield(); /* the worker lost its processor: let it have ours */
 }
@@ -170,6 +178,7 @@ void pool_destroy(struct pool *p)
         pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
+    free(p->shares);
     free(p->workers);
     free(p);
 }

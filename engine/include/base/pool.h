@@ -1,8 +1,9 @@
 /* Fork-join pool for kernels.
  *
  * DESIGN. pool_for() cuts [0, n) into pieces of `grain` and lets the caller and the workers take
- * pieces until none is left. A worker that finds no work waits a few microseconds (kernels follow
- * each other closely) and then sleeps on a condition variable: an idle pool costs nothing.
+ * pieces until none is left. A worker that finds none looks on for a tenth of a millisecond, so
+ * that it is there for the next step of a network or the next network, and then sleeps on a
+ * condition variable: an idle pool costs nothing.
  * Which thread runs a piece is not fixed, the pieces are: work that writes disjoint outputs per
  * piece gives the same bits for any number of threads. */
 #ifndef BASE_POOL_H
