@@ -92,11 +92,12 @@ int nn_winograd_tiles(int m, int oh, int ow)
 
 int nn_winograd_chunk(int m, int ic, int oc, int all)
 {
-    enum { CACHE = 480 * 1024, LEAST = 12 }; /* bytes; tiles that fill a register tile */
+    enum { CACHE = 480 * 1024, LEAST = 12, FULL = 14 }; /* bytes; what a register tile takes */
     int bytes = (m + 2) * (m + 2) * 16 * (nn_blocks(ic) + nn_blocks(oc)) * (int)sizeof(float);
     int fit = CACHE / bytes > LEAST ? CACHE / bytes : LEAST;
     int chunks = (all + fit - 1) / fit;
-    return chunks > 0 ? (all + chunks - 1) / chunks : 0;
+    int even = chunks > 0 ? (all + chunks - 1) / chunks : 0, full = (even + FULL - 1) / FULL * FULL;
+    return chunks <= 1 || fit < FULL ? even : full <= fit ? full : fit / FULL * FULL;
 }
 
 typedef const double (*matrix)[SIDE_MAX];
