@@ -98,6 +98,12 @@ int nn__batchnorm_affine(const struct nn__compiler *c, const struct nn_node *n, 
 void *nn__context(struct nn__compiler *c, size_t size);
 /* More floats of scratch memory for each thread. */
 void nn__want_scratch(struct nn__compiler *c, size_t floats);
+/* Into how many pieces to cut `macs` multiply-accumulates (or as many nanoseconds / 100): one for
+ * one thread or when waking another costs more, else a multiple of the threads. */
+int nn__cuts(const struct nn__compiler *c, int64_t macs);
+/* Units of `all` in each of about `cuts` pieces, so that no thread gets more than another and, where
+ * that leaves a choice, a multiple of `unit`. */
+int nn__piece(const struct nn__compiler *c, int all, int cuts, int unit);
 /* The thread's scratch memory while a step runs. */
 static inline float *nn__scratch(const struct nn__env *e, int thread)
 {

@@ -118,7 +118,6 @@ static int pack_weights(struct nn__compiler *c, const struct nn__job *j, struct 
     return 0;
 }
 
-/* A 1x1 convolution sees an image without gaps as one long row. */
 static bool is_flat(const struct conv *v, const struct nn_window *w)
 {
     return w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 &&
@@ -126,22 +125,45 @@ static bool is_flat(const struct conv *v, const struct nn_window *w)
            (v->add.width == 0 || v->add.row == v->add.width);
 }
 
-/* A piece is what keeps threads evenly busy: some microseconds of a few blocks. The large weights
- * of 1 x 1 kernels are different: as many blocks as the second-level cache holds pass over the few
- * rows that the first one holds, then over the next rows. */
-static void choose_pieces(struct conv *v, int taps)
+/* A 1 x 1 convolution whose image has no gaps is one long row, or for several threads a few. */
+static void flatten(struct conv *v, int cuts)
 {
-    enum { INPUT = 6144, WEIGHTS = 131072, MACS = 250000, BLOCKS = 4 }; /* floats; macs */
-    int ic = v->kind == DEPTHWISE ? 1 : v->c.ic;
-    bool stream = v->kind == DENSE && taps == 1 && v->group_blocks * 16 * ic > 2 * WEIGHTS;
-    int blocks = stream ? WEIGHTS / (ic * 16) : v->kind == DEPTHWISE ? 1 : BLOCKS;
-    v->blocks_a_piece = min_int(blocks < 1 ? 1 : blocks, v->group_blocks);
-    int64_t row = (int64_t)v->c.ow * ic * (stream ? 1 : taps * 16 * v->blocks_a_piece);
-    int64_t rows = (stream ? INPUT : MACS) / (row > 0 ? row : 1);
-    v->rows_a_piece = rows < 1 ? 1 : rows > v->oh ? v->oh : (int)rows;
-    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
-    v->rows_a_piece = (v->oh + v->row_pieces - 1) / v->row_pieces;
+    int pixels = v->c.ow * v->oh, rows = cuts;
+    while (rows < 2 * cuts && pixels % rows)
+        rows++;
+    if (pixels % rows)
+        return;
+    v->oh = rows;
+    v->c.ow = pixels / rows;
+    v->c.x_row = v->c.y_row = v->c.add_row = (size_t)v->c.ow * 16;
+}
+
+/* Threads divide the rows, so that each finds in its own cache what it wrote in the step before;
+ * the output channels only where rows do not come out even or weights exceed the cache. */
+static bool divide_channels(const struct nn__compiler *c, const struct conv *v, int64_t weights)
+{
+    enum { CACHE = 256 * 1024 }; /* floats */
+    int threads = c->threads > 1 ? c->threads : 1;
+    int most = (v->oh + threads - 1) / threads * threads;
+    return weights > CACHE || most * 10 > v->oh * 11;
+}
+
+static void choose_pieces(const struct nn__compiler *c, struct conv *v, const struct nn_window *w,
+                          bool flat)
+{
+    int taps = w->kernel[0] * w->kernel[1], units = v->x.images * v->groups;
+    int64_t ic = v->kind == DEPTHWISE ? 1 : v->c.ic, out = (int64_t)v->group_blocks * 16;
+    int64_t pixels = (int64_t)v->c.ow * v->oh;
+    int cuts = (nn__cuts(c, units * taps * ic * out * pixels) + units - 1) / units;
+    bool by_block = divide_channels(c, v, taps * ic * out);
+    if (flat)
+        flatten(v, by_block ? 1 : cuts);
+    v->blocks_a_piece = nn__piece(c, v->group_blocks, by_block ? cuts : 1,
+                                  v->kind == DEPTHWISE ? 1 : 2);
     v->block_pieces = (v->group_blocks + v->blocks_a_piece - 1) / v->blocks_a_piece;
+    cuts = (cuts + v->block_pieces - 1) / v->block_pieces;
+    v->rows_a_piece = nn__piece(c, v->oh, cuts, 1);
+    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
 }
 
 static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct conv *v,
@@ -171,10 +193,6 @@ static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct
     v->c.dilation_w = w->dilation[1];
     v->c.lo = j->epilogue->lo;
     v->c.hi = j->epilogue->hi;
-    if (v->kind == DENSE && is_flat(v, w)) {
-        v->c.ow *= v->oh;
-        v->oh = 1;
-    }
 }
 
 int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
@@ -209,7 +227,7 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     if (code == 0)
         code = nn__conv_bias(c, j, bias, &v->c.bias, err);
     v->c.bias = bias;
-    choose_pieces(v, w.kernel[0] * w.kernel[1]);
+    choose_pieces(c, v, &w, v->kind == DENSE && is_flat(v, &w));
     s->context = v;
     s->run = run_conv;
     static const char *const names[] = {"conv16", "conv16 planar", "depthwise16"};

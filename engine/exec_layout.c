@@ -13,6 +13,7 @@ struct layout {
     int channels, h, w;
     bool to_c16;
     bool same; /* plain to plain: only the border differs */
+    int planes, piece;
 };
 
 struct layout_call {
@@ -21,33 +22,31 @@ struct layout_call {
     float *x, *y;
 };
 
-static void copy_planes(const struct layout *l, const float *x, float *y)
+static void copy_plane(const struct layout *l, const float *x, float *y)
 {
-    for (int p = 0; p < l->in.planes; p++)
-        for (int r = 0; r < l->in.rows; r++)
-            memcpy(y + (size_t)p * l->out.plane + (size_t)r * l->out.row,
-                   x + (size_t)p * l->in.plane + (size_t)r * l->in.row,
-                   sizeof *y * l->in.width);
+    for (int r = 0; r < l->in.rows; r++)
+        memcpy(y + (size_t)r * l->out.row, x + (size_t)r * l->in.row, sizeof *y * l->in.width);
 }
 
-static void run_images(void *arg, int begin, int end, int thread)
+static void run_planes(void *arg, int begin, int end, int thread)
 {
     const struct layout_call *c = arg;
     const struct layout *l = c->l;
     (void)thread;
     for (int i = begin; i < end; i++) {
-        float *x = c->x + l->in.start + (size_t)i * l->in.image;
-        float *y = c->y + l->out.start + (size_t)i * l->out.image;
+        int image = i / l->planes, plane = i % l->planes;
+        float *x = c->x + l->in.start + (size_t)image * l->in.image;
+        float *y = c->y + l->out.start + (size_t)image * l->out.image;
         const struct nn__view *blocked = l->to_c16 ? &l->out : &l->in;
         struct nn_nchw n = {.c16 = l->to_c16 ? y : x, .nchw = l->to_c16 ? x : y,
                             .c16_plane = blocked->plane, .c16_row = blocked->row,
                             .channels = l->channels, .h = l->h, .w = l->w};
         if (l->same)
-            copy_planes(l, x, y);
+            copy_plane(l, x + (size_t)plane * l->in.plane, y + (size_t)plane * l->out.plane);
         else if (l->to_c16)
-            c->e->k->c16_from_nchw(&n, 0, nn_blocks(l->channels));
+            c->e->k->c16_from_nchw(&n, plane, plane + 1);
         else
-            c->e->k->c16_to_nchw(&n, 0, nn_blocks(l->channels));
+            c->e->k->c16_to_nchw(&n, plane, plane + 1);
     }
 }
 
@@ -55,7 +54,14 @@ static void run_layout(const struct nn__step *s, const struct nn__env *e)
 {
     const struct layout *l = s->context;
     struct layout_call c = {l, e, e->at[s->in[0]], e->at[s->out[0]]};
-    pool_for(e->pool, l->in.images, 1, run_images, &c);
+    pool_for(e->pool, l->in.images * l->planes, l->piece, run_planes, &c);
+}
+
+static void choose_piece(const struct nn__compiler *c, struct layout *l)
+{
+    l->planes = l->same ? l->in.planes : nn_blocks(l->channels);
+    int64_t floats = (int64_t)l->in.images * (int64_t)l->in.image;
+    l->piece = nn__piece(c, l->in.images * l->planes, nn__cuts(c, floats * 4), 1);
 }
 
 /* A plain matrix as images of one pixel. */
@@ -82,6 +88,7 @@ int nn__prepare_layout(struct nn__compiler *c, const struct nn__job *j, struct n
     l->w = nn__width(&in->shape);
     l->same = in->layout == out->layout;
     l->to_c16 = out->layout == NN_C16 && !l->same;
+    choose_piece(c, l);
     s->context = l;
     s->run = run_layout;
     s->info.kernel = l->same ? "border" : l->to_c16 ? "to C16" : "to NCHW";
@@ -99,7 +106,8 @@ static void run_join16(const struct nn__step *s, const struct nn__env *e)
     const struct join16 *c = s->context;
     for (int i = 0; i < c->count; i++) {
         struct layout_call call = {&c->parts[i], e, e->at[s->in[i]], e->at[s->out[0]]};
-        pool_for(e->pool, c->parts[i].in.images, 1, run_images, &call);
+        pool_for(e->pool, c->parts[i].in.images * c->parts[i].planes, c->parts[i].piece, run_planes,
+                 &call);
     }
 }
 
@@ -117,6 +125,7 @@ int nn__prepare_concat16(struct nn__compiler *c, const struct nn__job *j, struct
         l->out = nn__view(nn__place(c, j->out[0]));
         l->out.start += plane * l->out.plane;
         l->same = true;
+        choose_piece(c, l);
         plane += (size_t)l->in.planes;
     }
     s->context = join;

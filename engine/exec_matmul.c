@@ -346,7 +346,9 @@ int nn__prepare_matmul(struct nn__compiler *c, const struct nn__job *j, struct n
         if (!vector)
             nn__want_scratch(c, a_floats(m));
         s->info.kernel = vector ? "gemv packed" : "gemm packed";
-        m->panels_a_piece = 1 + (int)(200000 / ((int64_t)m->m * m->k * NN_GEMM_NR));
+        enum { SIDE_BY_SIDE = 4 }; /* panels that the kernels take at once */
+        int64_t macs = (int64_t)m->m * m->k * m->n;
+        m->panels_a_piece = nn__piece(c, panels(m->n, NN_GEMM_NR), nn__cuts(c, macs), SIDE_BY_SIDE);
     }
     s->context = m;
     s->run = run_matmul;

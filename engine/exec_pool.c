@@ -7,6 +7,7 @@ struct pool16 {
     struct nn_pool16 p; /* all but the pointers */
     struct nn__view x, y;
     bool max, bytes;
+    int piece; /* blocks */
 };
 
 struct pool16_call {
@@ -44,7 +45,7 @@ static void run_pool(const struct nn__step *s, const struct nn__env *e)
 {
     const struct pool16 *c = s->context;
     struct pool16_call call = {c, e, e->at[s->in[0]], e->at[s->out[0]]};
-    pool_for(e->pool, c->x.images * c->x.planes, 1, run_blocks, &call);
+    pool_for(e->pool, c->x.images * c->x.planes, c->piece, run_blocks, &call);
 }
 
 static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
@@ -55,6 +56,8 @@ static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__s
     p->y = nn__view(nn__place(c, j->out[0]));
     p->max = max;
     p->bytes = j->mode == NN_Q16;
+    int planes = p->x.images * p->x.planes;
+    p->piece = nn__piece(c, planes, nn__cuts(c, (int64_t)planes * w->in[0] * w->in[1] * 64), 1);
     p->p = (struct nn_pool16){
         .x_plane = p->x.plane, .x_row = p->x.row, .y_plane = p->y.plane, .y_row = p->y.row,
         .h = w->in[0], .w = w->in[1], .oh = w->out[0], .ow = w->out[1],

@@ -8,6 +8,8 @@
  * A sum is computed in the same order either way. */
 #include "exec.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 #include "base/pool.h"
 
@@ -17,6 +19,8 @@ struct winograd {
     size_t x_start;
     int tiles, group, groups; /* tiles of all images; of a group at most */
     size_t v_floats;         /* scratch: v, then s */
+    bool share;              /* threads share a group: blocks in a piece */
+    int in_piece, out_piece;
 };
 
 struct winograd_call {
@@ -87,15 +91,14 @@ static void run_winograd(const struct nn__step *s, const struct nn__env *e)
     const struct winograd *c = s->context;
     struct winograd_call call = {c, e, e->at[s->in[0]], s->add >= 0 ? e->at[s->add] : NULL,
                                  e->at[s->out[0]], {0}};
-    int threads = pool_size(e->pool);
-    if (threads == 1 || c->groups >= 2 * threads) {
+    if (!c->share) {
         pool_for(e->pool, c->groups, 1, run_groups, &call);
         return;
     }
     for (int i = 0; i < c->groups; i++) {
         call.shared = group_at(&call, i, 0);
-        pool_for(e->pool, nn_blocks(c->w.ic), 1, share_in, &call);
-        pool_for(e->pool, nn_blocks(c->w.oc), 4, share_out, &call);
+        pool_for(e->pool, nn_blocks(c->w.ic), c->in_piece, share_in, &call);
+        pool_for(e->pool, nn_blocks(c->w.oc), c->out_piece, share_out, &call);
     }
 }
 
@@ -106,26 +109,34 @@ static size_t weight_floats(int m, int oc, int ic)
     return m == 0 ? nn_conv16_size(oc, ic, 3, 3) : nn_winograd_weights_size(m, oc, ic);
 }
 
+/* Two jobs that overlap in part. */
+static double together(double a, double b)
+{
+    return cbrt(a * a * a + b * b * b);
+}
+
 /* Nanoseconds of one image by direct convolution (m = 0) or Winograd with m x m tiles: products,
- * transforms by the element, and fetching the weights: by the byte, and once more for each of the
- * short runs that they are read in. Direct convolution hides about half of that. The constants fit
- * measurements of these kernels with AVX-512; on other processors all terms grow alike, so that
- * the order of the choices stays. */
+ * fetching the weights meanwhile (for each chunk of tiles when they do not fit the second-level
+ * cache), and transforms. The constants fit measurements of these kernels with AVX-512; on other
+ * processors all terms grow alike, so that the order of the choices stays. */
 static double estimate(int m, const struct nn_shape *k, const struct nn_shape *y, bool cached,
                        bool rounds)
 {
-    static const double element = 0.14; /* ns */
-    double flops = rounds ? 440 : 230;  /* per ns */
+    static const double last_level = 75, memory = 36; /* bytes a nanosecond */
+    static const double in[] = {0, 12, 40, 75}, out[] = {0, 10, 28, 70}; /* ns of 16 channels */
+    enum { CACHE = 512 * 1024 };
+    double flops = rounds ? 440 : 240; /* a nanosecond */
     int ic = (int)k->dims[1], oc = (int)k->dims[0], oh = (int)y->dims[2], ow = (int)y->dims[3];
     double bytes = (double)weight_floats(m, oc, ic) * (rounds ? sizeof(uint16_t) : sizeof(float));
-    double rate = bytes < 1 << 20 ? 100 : cached ? 80 : 40, run = cached ? 30 : 120;
-    double products = (double)nn_blocks(ic) * nn_blocks(oc) * 512;
+    double fetch = bytes / (cached ? last_level : memory);
+    double products = (m == 0 ? ic : nn_blocks(ic) * 16) * 32.0 * nn_blocks(oc);
     if (m == 0)
-        return 9.0 * oh * ow * products / flops + 0.5 * bytes / rate;
-    int tiles = nn_winograd_tiles(m, oh, ow), positions = (m + 2) * (m + 2);
-    double lanes = 16.0 * (nn_blocks(ic) + nn_blocks(oc));
-    return positions * (tiles * products / flops + tiles * lanes * element +
-                        run * nn_blocks(oc)) + bytes / rate;
+        return together(9.0 * oh * ow * products / flops, fetch);
+    int tiles = nn_winograd_tiles(m, oh, ow), chunk = nn_winograd_chunk(m, ic, oc, tiles);
+    if (bytes > CACHE)
+        fetch += bytes / last_level * ((tiles - 1) / chunk);
+    return together((m + 2) * (m + 2) * tiles * products / flops, fetch) +
+           tiles * (nn_blocks(ic) * in[m / 2] + nn_blocks(oc) * out[m / 2]);
 }
 
 /* Do the weights of the whole network stay in the last-level cache from one run to the next? */
@@ -149,7 +160,7 @@ int nn__winograd_size(const struct nn__compiler *c, const struct nn_node *n)
     for (int m = 2; m <= (rounds ? 4 : 6); m += 2) {
         double t = estimate(m, k, y, cached, rounds);
         if (m == 6)
-            t *= 1.1; /* the largest tiles cost a digit of accuracy: they must be worth it */
+            t *= 1.05; /* the largest tiles cost a digit of accuracy: they must be worth it */
         if (t < least) {
             least = t;
             best = m;
@@ -190,6 +201,23 @@ static int pack(struct nn__compiler *c, const struct nn__job *j, struct winograd
                : err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", j->node->name);
 }
 
+/* Each thread gets as many groups as the others, or a part of every group. */
+static void choose_groups(const struct nn__compiler *c, struct winograd *v)
+{
+    enum { LEAST = 12 }; /* tiles that are worth reading all weights for */
+    int threads = c->threads > 1 ? c->threads : 1;
+    int ic_blocks = nn_blocks(v->w.ic), oc_blocks = nn_blocks(v->w.oc);
+    v->group = nn_winograd_chunk(v->w.m, v->w.ic, v->w.oc, v->tiles);
+    v->share = threads > 1 && v->tiles < LEAST * threads;
+    if (threads > 1 && !v->share) {
+        int rounds = (v->tiles - 1) / (v->group * threads) + 1;
+        v->group = (v->tiles - 1) / (rounds * threads) + 1;
+    }
+    v->groups = (v->tiles + v->group - 1) / v->group;
+    v->in_piece = nn__piece(c, ic_blocks, threads, 1);
+    v->out_piece = nn__piece(c, oc_blocks, oc_blocks < 8 * threads ? threads : 2 * threads, 2);
+}
+
 int nn__prepare_winograd(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                          struct err *err)
 {
@@ -214,8 +242,7 @@ int nn__prepare_winograd(struct nn__compiler *c, const struct nn__job *j, struct
         .add_image = v->add.image, .add_plane = v->add.plane, .add_row = v->add.row,
         .lo = j->epilogue->lo, .hi = j->epilogue->hi};
     v->tiles = v->x.images * nn_winograd_tiles(v->w.m, v->w.oh, v->w.ow);
-    v->group = nn_winograd_chunk(v->w.m, v->w.ic, v->w.oc, v->tiles);
-    v->groups = (v->tiles + v->group - 1) / v->group;
+    choose_groups(c, v);
     v->v_floats = (nn_winograd_scratch(v->w.m, v->w.ic, v->group) + 15) / 16 * 16;
     nn__want_scratch(c, v->v_floats + nn_winograd_scratch(v->w.m, v->w.oc, v->group));
     float *bias = nn__context(c, sizeof *bias * (size_t)(v->w.oc + 16));

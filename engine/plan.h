@@ -123,6 +123,7 @@ struct nn__coded {
 /* While compiling. */
 struct nn__compiler {
     struct nn_plan *plan;
+    int threads;                     /* that will probably run it: work is cut for them */
     struct nn_graph *g;              /* bound copy */
     struct nn__epilogue *epilogues;  /* one a node */
     struct nn__coded *coded;         /* found by nn__bind */

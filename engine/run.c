@@ -145,7 +145,7 @@ static int compile(struct nn__compiler *c, const struct nn_graph *g, int batch, 
     return code;
 }
 
-static int plan_create(struct nn_plan **out, const struct nn_graph *g, int batch,
+static int plan_create(struct nn_plan **out, const struct nn_graph *g, int batch, int threads,
                        const struct nn_run_options *options, struct err *err)
 {
     struct nn_plan *p = mem_new(1, sizeof *p);
@@ -154,7 +154,7 @@ static int plan_create(struct nn_plan **out, const struct nn_graph *g, int batch
     p->limit = options && options->memory_limit ? options->memory_limit : DEFAULT_LIMIT;
     p->precision = options ? options->precision : NN_FP32;
     p->k = nn_kernels();
-    struct nn__compiler c = {.plan = p};
+    struct nn__compiler c = {.plan = p, .threads = threads};
     int code = compile(&c, g, batch, err);
     nn_graph_destroy(c.g);
     free(c.jobs);
@@ -197,7 +197,7 @@ int nn_run_create(struct nn_run **out, const struct nn_graph *g, int batch, stru
 {
     struct nn_plan *p;
     *out = NULL;
-    int code = plan_create(&p, g, batch, options, err);
+    int code = plan_create(&p, g, batch, pool_size(pool), options, err);
     return code < 0 ? code : run_of_plan(out, p, pool, err);
 }
 
