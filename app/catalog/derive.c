@@ -1,6 +1,7 @@
 /* The derived tables: shelf, review summaries, search indexes. Everything here is made from the
  * content, in a file that has none of them yet. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct item {
 };
 
 struct derive {
-    sqlite3 *db;
+    sqlite3 *db; /* of the import */
     struct import *im;
     struct item *items;
     size_t items_cap;
@@ -38,13 +39,27 @@ struct derive {
 
 static int tick(struct derive *d, struct err *err)
 {
-    return d->im != NULL ? import_tick(d->im, NULL, err) : ERR_OK;
+    return import_tick(d->im, NULL, err);
 }
 
-static void stage(struct derive *d, const char *name)
+/* Begins a stage that goes over all rows of these tables, "review, tag". */
+static int stage(struct derive *d, const char *name, const char *tables, struct err *err)
 {
-    if (d->im != NULL)
-        import_stage(d->im, name);
+    int64_t rows = 0;
+    char table[32], sql[64];
+    for (const char *s = tables; *s != '\0'; s += strspn(s, ", ")) {
+        int64_t count = 0;
+        size_t len = strcspn(s, ",");
+        snprintf(table, sizeof table, "%.*s", (int)len, s);
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+        int rc = db_value(d->db, sql, &count, err);
+        if (rc < 0)
+            return rc;
+        rows += count;
+        s += len;
+    }
+    import_stage(d->im, name, rows);
+    return ERR_OK;
 }
 
 /* --- review summaries ------------------------------------------------------------------------ */
@@ -93,11 +108,13 @@ static int summarise_reviews(struct derive *d, sqlite3_stmt *st, sqlite3_stmt *p
     return rc;
 }
 
-static int add_tag_moods(sqlite3_stmt *st, sqlite3_stmt *put, struct err *err)
+static int add_tag_moods(struct derive *d, sqlite3_stmt *st, sqlite3_stmt *put, struct err *err)
 {
     int rc;
     while ((rc = db_step(st, err)) == 1) {
         unsigned bits = mood_words_in(db_text(st, 1));
+        if ((rc = tick(d, err)) < 0)
+            return rc;
         if (bits == 0)
             continue;
         sqlite3_bind_int64(put, 1, sqlite3_column_int64(st, 0));
@@ -125,7 +142,7 @@ static int derive_moods(struct derive *d, struct err *err)
     if (rc == ERR_OK)
         rc = summarise_reviews(d, reviews, put, err);
     if (rc == ERR_OK)
-        rc = add_tag_moods(tags, add, err);
+        rc = add_tag_moods(d, tags, add, err);
     sqlite3_finalize(reviews);
     sqlite3_finalize(put);
     sqlite3_finalize(tags);
@@ -253,6 +270,8 @@ static int merge(struct derive *d, const char *sql,
         struct item *item = merge_to(d, &at, sqlite3_column_int64(st, 0));
         if (item != NULL)
             take(d, item, st);
+        if ((rc = tick(d, err)) < 0)
+            break;
     }
     sqlite3_finalize(st);
     return rc;
@@ -359,8 +378,9 @@ static int put_languages(struct derive *d, struct err *err)
 
 static int derive_shelf(struct derive *d, struct err *err)
 {
-    stage(d, "shelf");
-    int rc = read_titles(d, err);
+    int rc = stage(d, "shelf", "title, title_language, credit, title_mood", err);
+    if (rc == ERR_OK)
+        rc = read_titles(d, err);
     if (rc == ERR_OK)
         rc = merge(d, "SELECT title, language, certainty FROM title_language ORDER BY title",
                    merge_language, err);
@@ -387,9 +407,26 @@ static int begin_index(struct derive *d, const char *table, struct err *err)
                     table, table, table, table);
 }
 
-static int end_index(struct derive *d, const char *table, struct err *err)
+/* Merges the index into one piece, some pages at a time; "merge" with a negative number begins a
+ * merge of everything (FTS5, 6.8), and one that changes nothing says that it is done. */
+static int end_index(struct derive *d, const char *table, const char *stage_name, int64_t rows,
+                     struct err *err)
 {
-    return db_execf(d->db, err, "INSERT INTO %s(%s) VALUES('optimize')", table, table);
+    enum { PAGES = 500 };
+    int64_t pages = 0;
+    char sql[80];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s_data", table);
+    int rc = db_value(d->db, sql, &pages, err);
+    import_stage(d->im, stage_name, rows);
+    for (int64_t merged = 0, changes = 2; rc == ERR_OK && changes > 1; merged += PAGES) {
+        int before = sqlite3_total_changes(d->db);
+        rc = db_execf(d->db, err, "INSERT INTO %s(%s, rank) VALUES('merge', %d)", table, table,
+                      merged == 0 ? -PAGES : PAGES);
+        changes = sqlite3_total_changes(d->db) - before;
+        if (rc == ERR_OK)
+            rc = import_share(d->im, (double)merged / (double)(pages + 1), err);
+    }
+    return rc;
 }
 
 static int by_votes(const void *a, const void *b)
@@ -439,7 +476,7 @@ static int derive_title_search(struct derive *d, struct err *err)
 {
     struct index_statements s = {0};
     struct str words = {0};
-    stage(d, "title search");
+    import_stage(d->im, "title search", d->count);
     qsort(d->items, (size_t)d->count, sizeof *d->items, by_votes);
     int rc = db_prepare(d->db, "SELECT name, original FROM title WHERE id=?", &s.title, err);
     if (rc == ERR_OK)
@@ -458,7 +495,7 @@ static int derive_title_search(struct derive *d, struct err *err)
             rc = tick(d, err);
     }
     if (rc == ERR_OK)
-        rc = end_index(d, "title_search", err);
+        rc = end_index(d, "title_search", "title index", d->count, err);
     sqlite3_finalize(s.title);
     sqlite3_finalize(s.people);
     sqlite3_finalize(s.rank);
@@ -467,36 +504,53 @@ static int derive_title_search(struct derive *d, struct err *err)
     return rc;
 }
 
+/* Statements over a whole table each. */
+static int rank_people(struct derive *d, struct err *err)
+{
+    int rc = stage(d, "credits", "credit", err);
+    if (rc == ERR_OK)
+        rc = import_sql(d->im, "CREATE INDEX credit_by_person ON credit(person, title)", 0, 11,
+                        err);
+    if (rc == ERR_OK)
+        rc = stage(d, "people", "person, credit", err);
+    if (rc == ERR_OK)
+        rc = import_sql(d->im,
+                        "DELETE FROM person WHERE NOT EXISTS"
+                        " (SELECT 1 FROM credit WHERE person=person.id)",
+                        0, 12, err);
+    if (rc == ERR_OK)
+        rc = import_sql(d->im,
+                        "INSERT INTO person_rank(person, titles)"
+                        " SELECT credit.person, count(DISTINCT title) FROM credit"
+                        " JOIN title ON title.id=credit.title"
+                        " JOIN person ON person.id=credit.person GROUP BY credit.person"
+                        " ORDER BY sum(coalesce(votes, 0)) DESC, credit.person",
+                        0, 23, err);
+    return rc;
+}
+
 static int derive_person_search(struct derive *d, struct err *err)
 {
-    stage(d, "person search");
-    int rc = db_exec(d->db, "CREATE INDEX credit_by_person ON credit(person, title)", err);
-    if (rc == ERR_OK)
-        rc = db_exec(d->db,
-                     "DELETE FROM person WHERE NOT EXISTS"
-                     " (SELECT 1 FROM credit WHERE person=person.id);"
-                     "INSERT INTO person_rank(person, titles)"
-                     " SELECT credit.person, count(DISTINCT title) FROM credit"
-                     " JOIN title ON title.id=credit.title JOIN person ON person.id=credit.person"
-                     " GROUP BY credit.person"
-                     " ORDER BY sum(coalesce(votes, 0)) DESC, credit.person;",
-                     err);
+    int rc = rank_people(d, err);
     if (rc == ERR_OK)
         rc = begin_index(d, "person_search", err);
     if (rc == ERR_OK)
-        rc = db_exec(d->db,
-                     "INSERT INTO person_search(rowid, name)"
-                     " SELECT rank, name FROM person_rank JOIN person ON person.id=person ORDER BY"
-                     " rank",
-                     err);
-    return rc == ERR_OK ? end_index(d, "person_search", err) : rc;
+        rc = stage(d, "person search", "person_rank", err);
+    if (rc == ERR_OK)
+        rc = import_sql(d->im,
+                        "INSERT INTO person_search(rowid, name) SELECT rank, name FROM person_rank"
+                        " JOIN person ON person.id=person ORDER BY rank",
+                        0, 14, err);
+    int64_t people = d->im->stats.stage_total;
+    return rc == ERR_OK ? end_index(d, "person_search", "person index", people, err) : rc;
 }
 
-int derive_tables(sqlite3 *db, struct import *im, struct err *err)
+int derive_tables(struct import *im, struct err *err)
 {
-    struct derive d = {.db = db, .im = im};
-    int rc = db_exec(db, sql_derived, err);
-    stage(&d, "reviews");
+    struct derive d = {.db = im->db, .im = im};
+    int rc = db_exec(d.db, sql_derived, err);
+    if (rc == ERR_OK)
+        rc = stage(&d, "reviews", "review, tag", err);
     if (rc == ERR_OK)
         rc = derive_moods(&d, err);
     if (rc == ERR_OK)

@@ -48,16 +48,35 @@ static void add_products(double *c, const double *b, size_t stride, const double
         add_row(c, b + (size_t)k * stride, s[k], n);
 }
 
+/* Who is told how far the work is. Its three steps cost n^3 / 6 multiplications each. */
+struct work {
+    ease_progress_fn *progress;
+    void *payload;
+};
+
+/* false: stop. */
+static bool tell(const struct work *w, int step, double share)
+{
+    return w->progress == NULL || w->progress((step + share) / 3, w->payload);
+}
+
+/* The cost of a triangle's first rows, or last ones, grows with the cube of their number. */
+static double cube(size_t part, size_t n)
+{
+    double x = (double)part / (double)n;
+    return x * x * x;
+}
+
 /* Upper Cholesky factor: A = U' U, in the upper triangle of a. Row-oriented: the updates run along
- * rows. false: not positive definite. */
-static bool factor(double *a, size_t n)
+ * rows. ERR_RANGE: not positive definite; ERR_STOPPED. */
+static int factor(double *a, size_t n, const struct work *w)
 {
     for (size_t b = 0; b < n; b += BLOCK) {
         size_t end = (size_t)least((int)n, (int)b + BLOCK);
         for (size_t k = b; k < end; k++) {
             double *row = a + k * n;
             if (!(row[k] > 0))
-                return false;
+                return ERR_RANGE;
             double root = sqrt(row[k]);
             for (size_t j = k; j < n; j++)
                 row[j] /= root;
@@ -70,12 +89,14 @@ static bool factor(double *a, size_t n)
                 s[k - b] = -a[k * n + i];
             add_products(a + i * n + i, a + b * n + i, n, s, (int)(end - b), (int)(n - i));
         }
+        if (!tell(w, 0, 1 - cube(n - end, n)))
+            return ERR_STOPPED;
     }
-    return true;
+    return ERR_OK;
 }
 
 /* w = inverse of the upper triangular u: row i from the rows below it, last row first. */
-static void invert_upper(double *w, const double *u, size_t n)
+static int invert_upper(double *w, const double *u, size_t n, const struct work *work)
 {
     for (size_t i = n; i-- > 0;) {
         double *row = w + i * n;
@@ -88,12 +109,15 @@ static void invert_upper(double *w, const double *u, size_t n)
                 s[r] = -u[i * n + k + (size_t)r] * row[i];
             add_products(row + k, w + k * n + k, n, s, rows, (int)(n - k));
         }
+        if (i % BLOCK == 0 && !tell(work, 1, cube(n - i, n)))
+            return ERR_STOPPED;
     }
+    return ERR_OK;
 }
 
 /* p = w w', the inverse of U'U. With the columns of w as rows of `t` (BLOCK at a time), the lower
  * triangle of p is a sum of outer products: again additions of rows. */
-static void multiply(double *p, const double *w, double *t, size_t n)
+static int multiply(double *p, const double *w, double *t, size_t n, const struct work *work)
 {
     memset(p, 0, n * n * sizeof *p);
     for (size_t b = 0; b < n; b += BLOCK) {
@@ -103,10 +127,13 @@ static void multiply(double *p, const double *w, double *t, size_t n)
                 t[k * n + i] = w[i * n + b + k];
         for (size_t i = 0; i < reach; i++)
             add_products(p + i * n, t, n, w + i * n + b, (int)rows, (int)i + 1);
+        if (!tell(work, 2, cube(reach, n)))
+            return ERR_STOPPED;
     }
     for (size_t i = 0; i < n; i++)
         for (size_t j = i + 1; j < n; j++)
             p[i * n + j] = p[j * n + i];
+    return ERR_OK;
 }
 
 static void to_weights(double *p, size_t n)
@@ -122,28 +149,40 @@ static void to_weights(double *p, size_t n)
     free(diagonal);
 }
 
-int ease_weights(double *gram, int n, double lambda, struct err *err)
+static int invert(double *gram, double *inverse, double *columns, size_t n, const struct work *w)
 {
+    int rc = factor(gram, n, w);
+    if (rc == ERR_OK)
+        rc = invert_upper(inverse, gram, n, w);
+    return rc == ERR_OK ? multiply(gram, inverse, columns, n, w) : rc;
+}
+
+static int say_why(int rc, struct err *err)
+{
+    if (rc == ERR_RANGE)
+        return err_set(err, ERR_RANGE, "the matrix of ratings cannot be inverted");
+    if (err != NULL && err->code == ERR_OK)
+        err_set(err, ERR_STOPPED, "stopped");
+    return rc;
+}
+
+int ease_weights(double *gram, int n, double lambda, ease_progress_fn *progress, void *payload,
+                 struct err *err)
+{
+    const struct work work = {progress, payload};
     size_t size = (size_t)n;
     double *inverse = mem_try_aligned(size * size, sizeof *inverse);
-    double *columns = mem_new(size * BLOCK, sizeof *columns);
-    int rc = ERR_OK;
-    if (inverse == NULL) {
-        free(columns);
+    if (inverse == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for %d x %d weights", n, n);
-    }
+    double *columns = mem_new(size * BLOCK, sizeof *columns);
     for (size_t i = 0; i < size; i++)
         gram[i * size + i] += lambda;
-    if (!factor(gram, size)) {
-        rc = err_set(err, ERR_RANGE, "the matrix of ratings cannot be inverted");
-    } else {
-        invert_upper(inverse, gram, size);
-        multiply(gram, inverse, columns, size);
+    int rc = invert(gram, inverse, columns, size, &work);
+    if (rc == ERR_OK)
         to_weights(gram, size);
-    }
     free(columns);
     mem_free_aligned(inverse);
-    return rc;
+    return rc == ERR_OK ? rc : say_why(rc, err);
 }
 
 double ease_recency(int likes_since, double half_life)

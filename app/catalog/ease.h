@@ -7,13 +7,18 @@
 #ifndef CATALOG_EASE_H
 #define CATALOG_EASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 
-/* Turns the n x n matrix G (row-major, symmetric) into B, in place. n^3 multiplications, n^2 more
- * doubles of memory. ERR_RANGE: not positive definite (lambda <= 0). */
-int ease_weights(double *gram, int n, double lambda, struct err *err);
+/* Turns the n x n matrix G (row-major, symmetric) into B, in place. n^3 / 2 multiplications, n^2
+ * more doubles of memory. `progress` (may be NULL) is told how much of the work is done, 0 .. 1;
+ * when it answers false the call ends with ERR_STOPPED (and its sentence, where it set none).
+ * ERR_RANGE: not positive definite (lambda <= 0). */
+typedef bool ease_progress_fn(double share, void *payload);
+int ease_weights(double *gram, int n, double lambda, ease_progress_fn *progress, void *payload,
+                 struct err *err);
 
 /* How much a like counts that was followed by `likes_since` others: it fades by half every
  * `half_life` likes; INFINITY: never. Recent likes predict the next one better: EASE_HALF_LIFE is

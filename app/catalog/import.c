@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include "catalog/import_internal.h"
 #include "embedded.h"
 
-enum { TELL_EVERY_US = 100 * 1000, TICK_ROWS = 1024 };
+enum { TELL_EVERY_US = 100 * 1000, TICK_ROWS = 1024, STEPS_A_CALL = 10000 };
 
 static const struct {
     const char *name;
@@ -48,12 +49,14 @@ bool import_kind_parse(const char *name, enum import_kind *out)
     return false;
 }
 
-void import_stage(struct import *im, const char *name)
+void import_stage(struct import *im, const char *name, int64_t rows)
 {
     im->stats.stage = name;
     im->stats.stage_rows = 0;
+    im->stats.stage_total = rows;
     im->stats.bytes = im->stats.bytes_total = 0;
     im->stage_began_us = clock_now_us();
+    im->told_us = 0; /* the new name is shown at once */
 }
 
 static int tell(struct import *im, struct table *t, struct err *err)
@@ -76,6 +79,50 @@ int import_tick(struct import *im, struct table *t, struct err *err)
     im->stats.rows += t != NULL; /* derived tables read no rows of a file */
     im->stats.stage_rows++;
     return im->stats.stage_rows % TICK_ROWS == 0 ? tell(im, t, err) : ERR_OK;
+}
+
+int import_share(struct import *im, double share, struct err *err)
+{
+    im->stats.stage_rows = (int64_t)(fmin(share, 1) * (double)im->stats.stage_total);
+    return tell(im, NULL, err);
+}
+
+/* A statement under way. */
+struct sql_run {
+    struct import *im;
+    int64_t rows_before, calls;
+    int steps_a_row;
+    struct err *err;
+    int rc;
+};
+
+static int count_steps(void *payload)
+{
+    struct sql_run *run = payload;
+    struct import_stats *s = &run->im->stats;
+    int64_t rows = run->rows_before + ++run->calls * STEPS_A_CALL / run->steps_a_row;
+    s->stage_rows = rows < s->stage_total ? rows : s->stage_total;
+    run->rc = tell(run->im, NULL, run->err);
+    return run->rc < 0;
+}
+
+int import_sql(struct import *im, const char *sql, int64_t parameter, int steps, struct err *err)
+{
+    struct sql_run run = {im, im->stats.stage_rows, 0, steps, err, ERR_OK};
+    struct err why = {0};
+    sqlite3_stmt *st = NULL;
+    int rc = db_prepare(im->db, sql, &st, err);
+    if (rc < 0)
+        return rc;
+    if (sqlite3_bind_parameter_count(st) > 0)
+        sqlite3_bind_int64(st, 1, parameter);
+    sqlite3_progress_handler(im->db, STEPS_A_CALL, count_steps, &run);
+    rc = db_run(st, &why);
+    sqlite3_progress_handler(im->db, 0, NULL, NULL);
+    sqlite3_finalize(st);
+    if (rc < 0 && run.rc == ERR_OK)
+        *err = why;
+    return run.rc < 0 ? run.rc : rc;
 }
 
 void import_end_table(struct import *im, struct table *t, const char *name)
@@ -110,36 +157,40 @@ bool import_find_file(const char *folder, const char *name, char *out)
 
 /* What an import keeps of the old catalogue. ?1 is the bit of the source that is imported anew:
  * titles only it knew are left out (0: nothing is left out). Order: titles first. */
-static const char *const carry_over[] = {
-    "INSERT INTO source SELECT * FROM old.source WHERE bit <> ?1",
-    "INSERT INTO genre_set SELECT * FROM old.genre_set",
-    "INSERT INTO title SELECT * FROM old.title WHERE sources & ~?1",
-    "INSERT INTO person SELECT * FROM old.person WHERE ?1 = 0 OR EXISTS (SELECT 1"
-    " FROM old.credit JOIN title ON title.id = credit.title WHERE credit.person = person.id)",
-    "INSERT INTO credit SELECT c.* FROM old.credit c WHERE ?1 = 0 OR c.title IN"
-    " (SELECT id FROM title)",
-    "INSERT INTO title_language SELECT l.* FROM old.title_language l WHERE ?1 = 0 OR"
-    " l.title IN (SELECT id FROM title)",
-    "INSERT INTO tag SELECT t.* FROM old.tag t",
-    "INSERT INTO review SELECT r.* FROM old.review r",
-    "INSERT INTO similar SELECT s.* FROM old.similar s",
+static const struct {
+    const char *stage, *table, *sql;
+    int steps; /* of SQLite's machine for each row, at the most */
+} carry_over[] = {
+    {"old sources", "source", "INSERT INTO source SELECT * FROM old.source WHERE bit <> ?1", 20},
+    {"old genres", "genre_set", "INSERT INTO genre_set SELECT * FROM old.genre_set", 20},
+    {"old titles", "title", "INSERT INTO title SELECT * FROM old.title WHERE sources & ~?1", 34},
+    {"old people", "person",
+     "INSERT INTO person SELECT * FROM old.person WHERE ?1 = 0 OR EXISTS (SELECT 1"
+     " FROM old.credit JOIN title ON title.id = credit.title WHERE credit.person = person.id)", 28},
+    {"old credits", "credit",
+     "INSERT INTO credit SELECT c.* FROM old.credit c WHERE ?1 = 0 OR c.title IN"
+     " (SELECT id FROM title)", 28},
+    {"old languages", "title_language",
+     "INSERT INTO title_language SELECT l.* FROM old.title_language l WHERE ?1 = 0 OR"
+     " l.title IN (SELECT id FROM title)", 25},
+    {"old tags", "tag", "INSERT INTO tag SELECT t.* FROM old.tag t", 20},
+    {"old reviews", "review", "INSERT INTO review SELECT r.* FROM old.review r", 20},
+    {"old likings", "similar", "INSERT INTO similar SELECT s.* FROM old.similar s", 20},
 };
 
-static int copy_tables(sqlite3 *db, int64_t dropped, struct err *err)
+static int copy_tables(struct import *im, int64_t dropped, struct err *err)
 {
-    for (size_t i = 0; i < sizeof carry_over / sizeof carry_over[0]; i++) {
-        sqlite3_stmt *st = NULL;
-        int rc = db_prepare(db, carry_over[i], &st, err);
-        if (rc < 0)
-            return rc;
-        if (sqlite3_bind_parameter_count(st) > 0)
-            sqlite3_bind_int64(st, 1, dropped);
-        rc = db_run(st, err);
-        sqlite3_finalize(st);
-        if (rc < 0)
-            return rc;
+    int rc = ERR_OK;
+    for (size_t i = 0; i < sizeof carry_over / sizeof carry_over[0] && rc == ERR_OK; i++) {
+        int64_t rows = 0;
+        char count[64];
+        snprintf(count, sizeof count, "SELECT count(*) FROM old.%s", carry_over[i].table);
+        rc = db_value(im->db, count, &rows, err);
+        import_stage(im, carry_over[i].stage, rows);
+        if (rc == ERR_OK)
+            rc = import_sql(im, carry_over[i].sql, dropped, carry_over[i].steps, err);
     }
-    return ERR_OK;
+    return rc;
 }
 
 /* Where the content that stays comes from: the old catalogue, or the starter one for a first
@@ -172,20 +223,20 @@ static int attach_base(sqlite3 *db, const char *base, struct err *err)
     return rc;
 }
 
-static int prepare_file(sqlite3 *db, const char *base, int64_t dropped, struct err *err)
+static int prepare_file(struct import *im, const char *base, int64_t dropped, struct err *err)
 {
-    int rc = db_exec(db,
+    int rc = db_exec(im->db,
                      "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;"
                      "PRAGMA cache_size=-12000; PRAGMA locking_mode=EXCLUSIVE;",
                      err);
     if (rc == ERR_OK && base[0] != '\0')
-        rc = attach_base(db, base, err);
+        rc = attach_base(im->db, base, err);
     if (rc == ERR_OK)
-        rc = db_exec(db, "BEGIN", err);
+        rc = db_exec(im->db, "BEGIN", err);
     if (rc == ERR_OK)
-        rc = db_exec(db, sql_content_001, err);
+        rc = db_exec(im->db, sql_content_001, err);
     if (rc == ERR_OK && base[0] != '\0')
-        rc = copy_tables(db, dropped, err);
+        rc = copy_tables(im, dropped, err);
     return rc;
 }
 
@@ -223,7 +274,7 @@ static int fill_file(struct import *im, int64_t bit, struct err *err)
     if (rc == ERR_OK)
         rc = note_source(im, bit, err);
     if (rc == ERR_OK)
-        rc = derive_tables(im->db, im, err);
+        rc = derive_tables(im, err);
     if (rc == ERR_OK)
         rc = db_execf(im->db, err, "PRAGMA application_id=%d; PRAGMA user_version=%d",
                       CATALOG_FILE_ID, CATALOG_VERSION);
@@ -238,7 +289,7 @@ static int build_aside(struct import *im, const char *aside, const char *base, s
     int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
     if (rc < 0)
         return rc;
-    rc = prepare_file(im->db, base, dropped, err);
+    rc = prepare_file(im, base, dropped, err);
     if (rc == ERR_OK)
         rc = fill_file(im, bit, err);
     if (sqlite3_close(im->db) != SQLITE_OK && rc == ERR_OK)
@@ -361,7 +412,7 @@ int import_starter_in_memory(sqlite3 **out, const char *folder, struct err *err)
     int rc = db_open(&im.db, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
     if (rc < 0)
         return rc;
-    rc = prepare_file(im.db, "", 0, err);
+    rc = prepare_file(&im, "", 0, err);
     if (rc == ERR_OK)
         rc = fill_file(&im, 1 << IMPORT_STARTER, err);
     if (rc < 0)

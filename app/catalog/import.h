@@ -43,6 +43,7 @@ struct import_stats {
     double seconds;         /* since the import began */
     double stage_seconds;
     int64_t stage_rows;
+    int64_t stage_total;    /* rows that a stage without a file has; 0: see bytes_total */
     int bad_shown;
     struct import_bad first_bad[IMPORT_SHOWN_BAD];
 };

@@ -310,12 +310,12 @@ static int read_csv(struct import *im, void (*put)(struct csv *f), struct err *e
 
 int import_movies(struct import *im, struct err *err)
 {
-    import_stage(im, "films");
+    import_stage(im, "films", 0);
     return read_csv(im, put_film, err);
 }
 
 int import_songs(struct import *im, struct err *err)
 {
-    import_stage(im, "songs");
+    import_stage(im, "songs", 0);
     return read_csv(im, put_song, err);
 }

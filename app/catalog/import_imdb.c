@@ -61,7 +61,7 @@ static int open_table(struct imdb *m, const char *name, const char *const *colum
     *t = NULL;
     if (!import_find_file(m->im->options->path, name, path))
         return ERR_OK;
-    import_stage(m->im, name);
+    import_stage(m->im, name, 0);
     int rc = table_open(t, path, &tsv, err);
     for (int i = 0; columns[i] != NULL && rc == ERR_OK; i++)
         rc = table_need_column(*t, columns[i], &at[i], err);

@@ -82,7 +82,7 @@ static int read_file(struct movielens *m, const char *name, const struct table_f
     struct table *t = NULL;
     if (name == NULL || !import_find_file(m->im->options->path, name, path))
         return ERR_OK; /* links, tags and ratings are welcome, not required */
-    import_stage(m->im, name);
+    import_stage(m->im, name, 0);
     int rc = table_open(&t, path, format, err);
     for (int i = 0; columns[i] != NULL && rc == ERR_OK; i++)
         rc = table_need_column(t, columns[i], &at[i], err);
@@ -289,18 +289,43 @@ static int stronger(const void *a, const void *b)
     return x->weight != y->weight ? (x->weight > y->weight ? -1 : 1) : x->item - y->item;
 }
 
-static void put_neighbours(struct movielens *m, struct movie **order, const double *weights)
+static int put_neighbours(struct movielens *m, struct movie **order, const double *weights,
+                          struct err *err)
 {
     struct neighbour *row = mem_new((size_t)m->items + 1, sizeof *row);
-    for (int i = 0; i < m->items; i++) {
+    int rc = ERR_OK;
+    import_stage(m->im, "nearest films", m->items);
+    for (int i = 0; i < m->items && rc == ERR_OK; i++) {
         for (int j = 0; j < m->items; j++)
             row[j] = (struct neighbour){weights[(size_t)i * (size_t)m->items + (size_t)j], j};
         qsort(row, (size_t)m->items, sizeof *row, stronger);
         for (int k = 0; k < NEIGHBOURS && k < m->items && row[k].weight > 0; k++)
             writer_similar(m->im->writer, order[i]->title, order[row[k].item]->title,
                            row[k].weight);
+        rc = import_share(m->im, (double)(i + 1) / m->items, err);
     }
     free(row);
+    return rc;
+}
+
+/* Of the weights' computation. */
+struct weighing {
+    struct import *im;
+    struct err *err;
+};
+
+static bool tell_share(double share, void *payload)
+{
+    struct weighing *w = payload;
+    return import_share(w->im, share, w->err) == ERR_OK;
+}
+
+static int weigh(struct movielens *m, struct movie **order, struct err *err)
+{
+    struct weighing w = {m->im, err};
+    import_stage(m->im, "film weights", m->items);
+    int rc = ease_weights(m->counts.gram, m->items, lambda, tell_share, &w, err);
+    return rc == ERR_OK ? put_neighbours(m, order, m->counts.gram, err) : rc;
 }
 
 /* Films that no better source rated get the mean rating, on 1 .. 10. */
@@ -324,12 +349,8 @@ static int derive_weights(struct movielens *m, const char *const *columns, struc
                        err);
         add_scattered(m);
         end_user(m);
-        if (rc == ERR_OK) {
-            import_stage(m->im, "item weights");
-            rc = ease_weights(m->counts.gram, m->items, lambda, err);
-        }
         if (rc == ERR_OK)
-            put_neighbours(m, order, m->counts.gram);
+            rc = weigh(m, order, err);
         free(m->user_items);
         free(m->pairs);
         ease_counts_free(&m->counts);

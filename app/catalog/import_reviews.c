@@ -119,7 +119,7 @@ static int read_table(struct reviews *r, struct err *err)
 int import_reviews(struct import *im, struct err *err)
 {
     struct reviews r = {.im = im};
-    import_stage(im, "reviews");
+    import_stage(im, "reviews", 0);
     int rc = sentiment_load(&r.model, NULL, err);
     if (rc == ERR_OK)
         rc = read_table(&r, err);

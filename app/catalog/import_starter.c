@@ -120,13 +120,13 @@ static int read_list(struct import *im, const char *name, const char *const *col
 
 int import_starter(struct import *im, struct err *err)
 {
-    import_stage(im, "films");
+    import_stage(im, "films", 0);
     int rc = read_list(im, "films.tsv", film_columns, F_COUNT, put_film, err);
     if (rc < 0)
         return rc;
     char songs[4096];
     if (!import_find_file(im->options->path, "songs.tsv", songs))
         return ERR_OK;
-    import_stage(im, "songs");
+    import_stage(im, "songs", 0);
     return read_list(im, "songs.tsv", song_columns, S_COUNT, put_song, err);
 }

@@ -87,6 +87,14 @@ static void format_count(int64_t n, char out[32])
     out[k] = '\0';
 }
 
+/* 0 .. 1 of the stage: of its file, else of its rows. */
+static double share_done(const struct import_stats *s)
+{
+    if (s->bytes_total > 0)
+        return (double)s->bytes / (double)s->bytes_total;
+    return s->stage_total > 0 ? (double)s->stage_rows / (double)s->stage_total : 0;
+}
+
 static bool show_progress(const struct import_stats *s, void *unused)
 {
     (void)unused;
@@ -95,14 +103,14 @@ static bool show_progress(const struct import_stats *s, void *unused)
     format_count(s->stage_rows, rows);
     format_count((int64_t)((double)s->stage_rows / seconds), rate);
     fprintf(stderr, "\r%-16s %14s rows  %12s rows/s", s->stage, rows, rate);
-    if (s->bytes_total > 0 && s->bytes > 0) {
-        double done = (double)s->bytes / (double)s->bytes_total;
-        int filled = (int)(done * 20);
-        fprintf(stderr, "  [%.*s%.*s] %3.0f %%  %4.0f s left ", filled, "####################",
-                20 - filled, "....................", done * 100, seconds / done - seconds);
-    } else {
-        fprintf(stderr, "%-40s", "");
-    }
+    double done = share_done(s);
+    int filled = (int)(done * 20);
+    fprintf(stderr, "  [%.*s%.*s] %3.0f %%  ", filled, "####################", 20 - filled,
+            "....................", done * 100);
+    if (done > 0)
+        fprintf(stderr, "%4.0f s left ", seconds / done - seconds);
+    else
+        fprintf(stderr, "%12s", "");
     fflush(stderr);
     return true;
 }

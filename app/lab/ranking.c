@@ -176,7 +176,7 @@ static int fit_ease(const struct ratings *r, enum part part, double lambda,
     if (rc < 0)
         return rc;
     count_items(r, part, counts, popularity);
-    return ease_weights(counts->gram, r->items, lambda, err);
+    return ease_weights(counts->gram, r->items, lambda, NULL, NULL, err);
 }
 
 /* The half-life with the best NDCG@10 on the validation ratings. */
