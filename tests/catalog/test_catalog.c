@@ -73,7 +73,7 @@ static void ease_equals_a_case_worked_by_hand(void **state)
     ease_counts_add(&counts, (int[]){0, 1}, 2);
     ease_counts_add(&counts, (int[]){1, 0}, 2);
     ease_counts_add(&counts, (int[]){1, 2}, 2);
-    fixture_check(ease_weights(counts.gram, 3, 1, &err), &err);
+    fixture_check(ease_weights(counts.gram, 3, 1, NULL, NULL, &err), &err);
     /* det = 3 (4*2 - 1) - 2 (2*2) = 13; adj: P00 = 7/13, P01 = -4/13, P02 = 2/13, P11 = 6/13,
      * P12 = -3/13, P22 = 8/13. B_ij = -P_ij / P_jj. */
     const double wanted[9] = {0,           4.0 / 6, -2.0 / 8, 4.0 / 7, 0,
@@ -84,6 +84,20 @@ static void ease_equals_a_case_worked_by_hand(void **state)
 }
 
 /* Larger than a block: P (G + I) = 1 is checked through B: sum_k B_ik A_kj = -[A P^-1 ...]. */
+static bool count_up(double share, void *payload)
+{
+    double *before = payload;
+    assert_true(share > *before && share <= 1);
+    *before = share;
+    return true;
+}
+
+static bool stop_there(double share, void *payload)
+{
+    (void)payload;
+    return share < 0.5;
+}
+
 static void ease_inverts_matrices_of_several_blocks(void **state)
 {
     (void)state;
@@ -94,7 +108,12 @@ static void ease_inverts_matrices_of_several_blocks(void **state)
             a[i * N + j] = a[j * N + i] = (i * 7 + j * 13) % 11 % 5 + (i == j ? 400 : 0);
     for (int i = 0; i < N * N; i++)
         b[i] = a[i];
-    assert_int_equal(ease_weights(b, N, 2, NULL), ERR_OK);
+    double share = 0;
+    assert_int_equal(ease_weights(b, N, 2, stop_there, NULL, NULL), ERR_STOPPED);
+    for (int i = 0; i < N * N; i++)
+        b[i] = a[i];
+    assert_int_equal(ease_weights(b, N, 2, count_up, &share, NULL), ERR_OK);
+    assert_true(share == 1);
     for (int i = 0; i < N; i++)
         a[i * N + i] += 2;
     /* From B = I - P D follows A (I - B) = D, a diagonal matrix. */
