@@ -1,0 +1,326 @@
+/* Trainings as users of moodreel-lab run them: killed and resumed, taught, diverged, on a full
+ * disk. */
+#include "workshop.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "nn/onnx.h"
+#include "nn/tape.h"
+
+static void test_killed_and_resumed_equals_uninterrupted(void **state)
+{
+    (void)state;
+    const char *whole = in(dir, "whole"), *cut = in(dir, "cut");
+    struct str out = {0};
+    const char *args[] = {"train",         recipe,  "--data", faces,
+                          "--rate", /* all digits count */
+                          "0.00312345678", "--out", whole,    NULL};
+    expect(run(args, 0, &out), 0, &out);
+    args[7] = cut;
+    struct program p = start(args, 0);
+    assert_true(wait_for_line(&p, "epoch 2/4"));
+    kill(p.pid, SIGKILL); /* epoch 1 is saved, epoch 2 perhaps */
+    finish(&p, &out);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", cut), 0, &out);
+    assert_null(strstr(out.s, "epoch 1/4"));
+    assert_non_null(strstr(out.s, "epoch 4/4"));
+    assert_same_file(whole, cut, "model.onnx");
+    static const char *const sections[] = {"state", "weights", "optimizer"};
+    struct bytes a = read_file(whole, "checkpoint"), b = read_file(cut, "checkpoint");
+    for (int i = 0; i < 3; i++) {
+        struct bytes x = section(&a, sections[i]), y = section(&b, sections[i]);
+        assert_int_equal(x.len, y.len);
+        assert_true(x.len > 0);
+        assert_memory_equal(x.data, y.data, x.len);
+    }
+    free(a.data);
+    free(b.data);
+    str_free(&out);
+}
+
+static void test_same_seed_same_model_whatever_the_threads(void **state)
+{
+    (void)state;
+    const char *one = in(dir, "one"), *two = in(dir, "two");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "1", "--out",
+               one),
+           0, &out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "2", "--out",
+               two),
+           0, &out);
+    assert_same_file(one, two, "model.onnx");
+    str_free(&out);
+}
+
+static void skip_without_mpi(void)
+{
+    if (MOODREEL_MPIEXEC[0] != '\0')
+        return;
+    print_message("skipped: this build is without MPI\n");
+    skip();
+}
+
+static void test_two_ranks_learn_what_one_does(void **state)
+{
+    (void)state;
+    skip_without_mpi();
+    const char *one = in(dir, "alone"), *two = in(dir, "shared");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--schedule",
+               "constant", "--epochs", "2", "--threads", "1", "--out", one),
+           0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", recipe, "--data", faces,
+               "--optimizer", "sgd", "--schedule", "constant", "--epochs", "1", "--threads", "1",
+               "--out", two),
+           0, &out);
+    assert_non_null(strstr(out.s, "epoch 1/1"));
+    assert_null(strstr(strstr(out.s, "epoch 1/1") + 1, "epoch 1/1")); /* one rank speaks */
+    str_clear(&out);
+    expect(RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", "--resume", "--epochs", "2",
+               "--out", two),
+           0, &out);
+    struct bytes a = read_file(one, "checkpoint"), b = read_file(two, "checkpoint");
+    struct bytes x = section(&a, "weights"), y = section(&b, "weights");
+    assert_int_equal(x.len, y.len);
+    for (size_t i = 0; i < x.len / sizeof(float); i++) {
+        float want, got;
+        memcpy(&want, (char *)x.data + i * sizeof want, sizeof want);
+        memcpy(&got, (char *)y.data + i * sizeof got, sizeof got);
+        if (!(fabsf(want - got) <= 1e-4f + 1e-3f * fabsf(want)))
+            fail_msg("weight %zu is %g alone, %g shared", i, (double)want, (double)got);
+    }
+    free(a.data);
+    free(b.data);
+    str_free(&out);
+}
+
+/* Kills a process that `parent` started, as a machine that fails would. */
+static int kill_child_of(pid_t parent)
+{
+    char path[64];
+    long child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld", &child), 1);
+    fclose(f);
+    return kill((pid_t)child, SIGKILL);
+}
+
+static void test_a_failing_rank_ends_all(void **state)
+{
+    (void)state;
+    skip_without_mpi();
+    struct str out = {0};
+    int status = RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", recipe, "--data", faces,
+                     "--batch", "6", "--out", in(dir, "odd"));
+    assert_true(status > 0);
+    assert_non_null(strstr(out.s, "of 2: a batch of 6 does not spread over 2 ranks"));
+    str_clear(&out);
+    const char *args[] = {"mpirun", "-n",  "2",        MOODREEL_LAB, "train", recipe,
+                          "--data", faces, "--epochs", "500",        "--out", in(dir, "dies"),
+                          NULL};
+    struct program p = start(args, 0);
+    assert_true(wait_for_line(&p, "epoch 1/500"));
+    assert_int_equal(kill_child_of(p.pid), 0);
+    assert_true(finish(&p, &out) > 0);
+    assert_non_null(strstr(out.s, "signal 9"));
+    str_free(&out);
+}
+
+/* The numbers of one tensor of a model file; free() them. */
+static float *read_tensor(const char *model, const char *name, size_t *count)
+{
+    struct nn_graph *g;
+    struct nn_tape *t;
+    struct err err = {0};
+    float *copy = NULL;
+    int n;
+    if (nn_onnx_load(&g, model, &err) < 0 || nn_tape_create(&t, g, 1, NN_FP32, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+    const struct nn_tape_span *spans = nn_tape_spans(t, &n);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(spans[i].name, name) != 0)
+            continue;
+        *count = spans[i].count;
+        copy = malloc(*count * sizeof *copy);
+        assert_non_null(copy);
+        memcpy(copy, nn_tape_weights(t) + spans[i].offset, *count * sizeof *copy);
+    }
+    nn_tape_destroy(t);
+    nn_graph_destroy(g);
+    assert_non_null(copy);
+    return copy;
+}
+
+static bool same_tensor(const char *a, const char *b, const char *name)
+{
+    size_t n = 0, m = 0;
+    float *x = read_tensor(a, name, &n), *y = read_tensor(b, name, &m);
+    bool same = n == m && memcmp(x, y, n * sizeof *x) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+static void test_transfer_keeps_what_is_frozen(void **state)
+{
+    (void)state;
+    const char *base = trained_model(), *folder = in(dir, "transfer");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--init", base, "--freeze",
+               "v72", "--out", folder),
+           0, &out);
+    const char *model = in(folder, "model.onnx");
+    assert_true(same_tensor(base, model, "Conv_0.weight"));
+    assert_true(same_tensor(base, model, "Conv_24.weight"));
+    assert_false(same_tensor(base, model, "Conv_28.weight"));
+    assert_false(same_tensor(base, model, "Conv_50.weight"));
+    str_free(&out);
+}
+
+static void test_a_teacher_changes_what_is_learnt(void **state)
+{
+    (void)state;
+    const char *teacher = trained_model();
+    const char *with = in(dir, "taught"), *without = in(dir, "untaught");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--teacher", teacher,
+               "--out", with),
+           0, &out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", without), 0, &out);
+    assert_false(same_tensor(in(with, "model.onnx"), in(without, "model.onnx"), "Conv_50.weight"));
+    str_free(&out);
+}
+
+static void test_votes_train_the_second_head(void **state)
+{
+    (void)state;
+    const char *votes = in(dir, "votes.csv"), *folder = in(dir, "heads");
+    struct str s = {0}, out = {0};
+    str_addf(&s, "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,"
+                 "unknown,NF\n");
+    for (int i = 0; i < 4 * CLASSES + 4 * CLASSES + 1; i++)
+        str_addf(&s, "x,y,%s\n", i % 2 == 0 ? "9,1,0,0,0,0,0,0,0,0" : "0,8,0,0,0,0,0,0,2,0");
+    testing_write(votes, s.s, s.len);
+    expect(RUN(&out, "train", "--net", "moodreel-fast", "--data", faces, "--votes", votes,
+               "--epochs", "1", "--batch", "8", "--out", folder),
+           0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "evaluate", in(folder, "model.onnx"), "--data", faces, "--votes", votes,
+               "--json"),
+           0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    json_t *ferplus = json_object_get(report, "ferplus");
+    assert_int_equal(json_integer_value(json_object_get(ferplus, "count")), 2 * CLASSES + 1);
+    assert_true(json_is_real(json_object_get(report, "both_heads_accuracy")));
+    json_decref(report);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--net", "moodreel-fast", "--data", faces, "--batch", "8", "--out",
+               in(dir, "voteless")),
+           1, &out);
+    assert_non_null(strstr(out.s, "the data no votes"));
+    str_free(&s);
+    str_free(&out);
+}
+
+static void test_nan_keeps_the_best_model(void **state)
+{
+    (void)state;
+    const char *folder = in(dir, "diverged");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--clip", "0",
+               "--schedule", "step", "--step-every", "1", "--rate", "0.001", "--epochs", "1",
+               "--out", folder),
+           0, &out);
+    struct bytes before = read_file(folder, "model.onnx");
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "9", "--rate", "100"), 1,
+           &out);
+    assert_non_null(strstr(out.s, "keeps the best model (epoch 1)"));
+    assert_non_null(strstr(out.s, "the loss is not a number any more"));
+    struct bytes after = read_file(folder, "model.onnx");
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.data, after.data, before.len);
+    free(before.data);
+    free(after.data);
+    str_free(&out);
+}
+
+static void test_full_disk_loses_nothing(void **state)
+{
+    (void)state;
+    const char *folder = in(dir, "full");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    struct bytes model = read_file(folder, "model.onnx"),
+                 state_file = read_file(folder, "checkpoint");
+    const char *const again[] = {"train", "--resume", "--out", folder, "--epochs", "3", NULL};
+    str_clear(&out);
+    expect(run(again, 100000, &out), 1, &out);
+    assert_non_null(strstr(out.s, "File too large"));
+    assert_non_null(strstr(out.s, folder));
+    struct bytes model2 = read_file(folder, "model.onnx"), state2 = read_file(folder, "checkpoint");
+    assert_memory_equal(model.data, model2.data, model.len);
+    assert_memory_equal(state_file.data, state2.data, state_file.len);
+    free(model.data);
+    free(model2.data);
+    free(state_file.data);
+    free(state2.data);
+    str_clear(&out);
+    expect(run(again, 0, &out), 0, &out);
+    str_free(&out);
+}
+
+static void test_checkpoint_must_fit(void **state)
+{
+    (void)state;
+    const char *folder = in(dir, "other");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    str_clear(&out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--out", folder), 1, &out);
+    assert_non_null(strstr(out.s, "holds a training already"));
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--net", "cnn1"), 1, &out);
+    assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint does not belong to this"));
+    struct bytes b = read_file(folder, "checkpoint");
+    ((char *)b.data)[b.len / 2] ^= 1;
+    testing_write(in(folder, "checkpoint"), b.data, b.len);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
+    assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint is damaged"));
+    testing_write(in(folder, "checkpoint"), b.data, b.len / 2);
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
+    assert_non_null(strstr(out.s, "other/checkpoint: "));
+    free(b.data);
+    str_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed_and_resumed_equals_uninterrupted),
+        cmocka_unit_test(test_same_seed_same_model_whatever_the_threads),
+        cmocka_unit_test(test_two_ranks_learn_what_one_does),
+        cmocka_unit_test(test_a_failing_rank_ends_all),
+        cmocka_unit_test(test_transfer_keeps_what_is_frozen),
+        cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
+        cmocka_unit_test(test_votes_train_the_second_head),
+        cmocka_unit_test(test_nan_keeps_the_best_model),
+        cmocka_unit_test(test_full_disk_loses_nothing),
+        cmocka_unit_test(test_checkpoint_must_fit),
+    };
+    return cmocka_run_group_tests(tests, workshop_setup, workshop_teardown);
+}
