@@ -1,7 +1,8 @@
 /* `bench`: how fast models run, beside the processor's measured peak and, if wanted, a peer.
  *
- * Each measurement runs warm, then at least --runs times; the two engines take turns in short
- * bursts, so that whatever else the machine does hits both. Medians are compared. */
+ * Each measurement runs at least --runs times; the two engines take turns in short blocks, each
+ * after some warm runs and when the other's threads rest, so that whatever else the machine does
+ * hits both and neither the other. Medians are compared. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@
 #include "nn/run.h"
 #include "nn/zoo.h"
 
-enum { WARM_RUNS = 10, BURST = 5 };
+enum { WARM_RUNS = 5, BLOCK = 20 };
 
 struct measurement {
     const char *model, *type; /* type: fp32, bf16, or int8 when a step computes in 8 bits */
@@ -91,28 +92,65 @@ static double difference(const struct nn_run *r, struct peer *p)
     return most / largest;
 }
 
-/* Bursts in turn until both have enough runs. */
+static double cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* The threads of the engine that ran last look on for work a while and would take processors from
+ * the next one: waits until the process rests, a second at most. */
+static void await_rest(void)
+{
+    enum { NAP_MS = 5, TRIES = 200 };
+    const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
+    for (int i = 0; i < TRIES; i++) {
+        double before = cpu_ms();
+        nanosleep(&nap, NULL);
+        if (cpu_ms() - before < 0.1 * NAP_MS)
+            return;
+    }
+}
+
+typedef int run_fn(void *engine, struct err *err);
+
+static int run_ours(void *engine, struct err *err)
+{
+    (void)err;
+    nn_run_forward(engine);
+    return 0;
+}
+
+static int run_theirs(void *engine, struct err *err)
+{
+    return peer_run(engine, err);
+}
+
+static int run_block(run_fn *run, void *engine, double *ms, struct err *err)
+{
+    int rc = 0;
+    await_rest();
+    for (int k = -WARM_RUNS; k < BLOCK && rc == 0; k++) {
+        double start = bench_now_ms();
+        rc = run(engine, err);
+        if (k >= 0)
+            ms[k] = bench_now_ms() - start;
+    }
+    return rc;
+}
+
+/* Blocks in turn until both have enough runs. */
 static int run_both(struct nn_run *r, struct peer *p, int runs, struct measurement *m,
                     struct err *err)
 {
-    double *ours = mem_new((size_t)runs + BURST, sizeof *ours);
-    double *theirs = mem_new((size_t)runs + BURST, sizeof *theirs);
+    double *ours = mem_new((size_t)runs + BLOCK, sizeof *ours);
+    double *theirs = mem_new((size_t)runs + BLOCK, sizeof *theirs);
     int n = 0, rc = 0;
-    for (int i = 0; i < WARM_RUNS && rc == 0; i++) {
-        nn_run_forward(r);
-        rc = p != NULL ? peer_run(p, err) : 0;
-    }
-    for (; n < runs && rc == 0; n += BURST) {
-        for (int k = 0; k < BURST; k++) {
-            double start = bench_now_ms();
-            nn_run_forward(r);
-            ours[n + k] = bench_now_ms() - start;
-        }
-        for (int k = 0; k < BURST && p != NULL && rc == 0; k++) {
-            double start = bench_now_ms();
-            rc = peer_run(p, err);
-            theirs[n + k] = bench_now_ms() - start;
-        }
+    for (; n < runs && rc == 0; n += BLOCK) {
+        rc = run_block(run_ours, r, ours + n, err);
+        if (rc == 0 && p != NULL)
+            rc = run_block(run_theirs, p, theirs + n, err);
     }
     m->ours = bench_summary(ours, n);
     m->peer = p != NULL ? bench_summary(theirs, n) : (struct timing){0};
