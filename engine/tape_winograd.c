@@ -56,7 +56,8 @@ struct tape_winograd *tape__winograd_plan(struct nn_tape *t, struct tape_op *op)
     f->tiles = nn_winograd_tiles(m, w->out[0], w->out[1]);
     f->sum = nn_winograd_weights_size(m, c->oc, c->ic);
     f->large = f->sum > LARGE_SUM;
-    for (c->group = 1; c->group * f->tiles < GOOD_TILES; c->group *= 2)
+    int good = f->bf16 ? 2 * GOOD_TILES : GOOD_TILES; /* the same bytes */
+    for (c->group = 1; c->group * f->tiles < good; c->group *= 2)
         ;
     c->slots = 1;
     tape__want(t, &f->u, f->sum);

@@ -14,8 +14,8 @@
 enum { IMAGES = 8 };
 
 /* Kinds of convolutions that round their operands, one behind the other: Winograd with 4 x 4 and
- * 2 x 2 tiles, large and small, strided, 5 x 5, pointwise, then two dense layers. `between` follows
- * each. */
+ * 2 x 2 tiles, large and small, strided, 5 x 5, pointwise, and dense layers.
+ * `between` follows each. */
 static struct nn_graph *mixed(enum nn_act between)
 {
     struct nn_graph *g = nn_graph_create("mixed", 3);
