@@ -170,6 +170,16 @@ struct nn__view nn__view(const struct nn__place *p)
     return v;
 }
 
+/* A few pixels, or, plain, a few floats: too little for a call of memset(). */
+static void clear(char *p, int fill, size_t size)
+{
+    enum { CHUNK = 64 };
+    for (; size >= CHUNK; size -= CHUNK, p += CHUNK)
+        memset(p, fill, CHUNK);
+    for (; size > 0; size--)
+        *p++ = (char)fill;
+}
+
 void nn__clear_border(const struct nn__place *p, float *data)
 {
     struct nn__view v = nn__view(p);
@@ -181,10 +191,10 @@ void nn__clear_border(const struct nn__place *p, float *data)
     size_t bottom = (size_t)p->pad[2] * v.row + (size_t)p->pad[3] * pixel;
     for (int i = 0; i < v.images * v.planes; i++) {
         char *plane = (char *)data + (size_t)i * v.plane * size;
-        memset(plane, fill, size * top);
+        clear(plane, fill, size * top);
         for (int r = 0; r + 1 < v.rows; r++) /* right of this row and left of the next */
-            memset(plane + (v.start + (size_t)r * v.row + v.width) * size, fill, size * side);
-        memset(plane + (v.plane - bottom) * size, fill, size * bottom);
+            clear(plane + (v.start + (size_t)r * v.row + v.width) * size, fill, size * side);
+        clear(plane + (v.plane - bottom) * size, fill, size * bottom);
     }
 }
 
