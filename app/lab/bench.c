@@ -236,8 +236,9 @@ static int open_peer(struct peer **out, const struct bench *b, const char *path,
     *out = NULL;
     if (b->v->against == NULL)
         return 0;
-    return peer_open(out, b->v->against, path, nn_run_input_name(r, 0), nn_run_output_name(r, 0),
-                     s->dims, s->rank, threads, err);
+    struct peer_model m = {path, nn_run_input_name(r, 0), nn_run_output_name(r, 0), s->dims,
+                           s->rank, threads};
+    return peer_open(out, b->v->against, &m, err);
 }
 
 static int measure(struct bench *b, const struct nn_graph *g, const char *path,

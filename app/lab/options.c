@@ -149,8 +149,8 @@ static const struct option_spec specs[] = {
     {.group = report, .name = "train", .type = OPTION_FLAG, .offset = AT(train), .once = true,
      .commands = BENCH, .help = "Time training steps (batch 64, Adam) in place of inference."},
     STRING(report, "against", against, "ENGINE", BENCH,
-           "Time this engine in turn with ours: onnx-runtime (its library is found by the loader "
-           "or named by ONNXRUNTIME_LIBRARY)."),
+           "Time this engine in turn with ours: opencv, or onnx-runtime (its library is found by "
+           "the loader or named by ONNXRUNTIME_LIBRARY)."),
     INTEGER(report, "folds", folds, 2, 100, "5", CROSSVAL, "Parts of the cross-validation."),
 };
 

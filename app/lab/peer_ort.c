@@ -58,7 +58,7 @@ enum {
     ORT_API_OLDEST = 14
 };
 
-struct peer {
+struct ort {
     void *library;
     const struct ort_base *base;
     const struct ort_api *api;
@@ -69,7 +69,7 @@ struct peer {
 };
 
 /* Turns a status of ONNX Runtime into ours. */
-static int check(struct peer *p, status s, struct err *err)
+static int check(struct ort *p, status s, struct err *err)
 {
     if (s == NULL)
         return ERR_OK;
@@ -78,7 +78,7 @@ static int check(struct peer *p, status s, struct err *err)
     return code;
 }
 
-static int load_library(struct peer *p, struct err *err)
+static int load_library(struct ort *p, struct err *err)
 {
     const char *path = getenv("ONNXRUNTIME_LIBRARY");
     p->library = dlopen(path != NULL ? path : "libonnxruntime.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -96,7 +96,7 @@ static int load_library(struct peer *p, struct err *err)
     return ERR_OK;
 }
 
-static int create_session(struct peer *p, const char *model, int threads, struct err *err)
+static int create_session(struct ort *p, const char *model, int threads, struct err *err)
 {
     const struct ort_api *api = p->api;
     int rc = check(p, api->create_env(ORT_LOG_ERROR, "bench", &p->env), err);
@@ -111,7 +111,7 @@ static int create_session(struct peer *p, const char *model, int threads, struct
     return rc;
 }
 
-static int create_input(struct peer *p, const int64_t *dims, int rank, struct err *err)
+static int create_input(struct ort *p, const int64_t *dims, int rank, struct err *err)
 {
     size_t count = 1;
     for (int i = 0; i < rank; i++)
@@ -128,51 +128,46 @@ static int create_input(struct peer *p, const int64_t *dims, int rank, struct er
     return rc;
 }
 
-int peer_open(struct peer **out, const char *name, const char *model, const char *input,
-              const char *output, const int64_t *dims, int rank, int threads, struct err *err)
+static void close_ort(void *self);
+
+static int open_ort(void **self, const struct peer_model *m, struct err *err)
 {
-    *out = NULL;
-    if (strcmp(name, "onnx-runtime") != 0)
-        return err_set(err, ERR_NOT_FOUND, "no peer is called %s (there is onnx-runtime)", name);
-    struct peer *p = mem_new(1, sizeof *p);
-    p->input_name = mem_strdup(input);
-    p->output_name = mem_strdup(output);
+    struct ort *p = mem_new(1, sizeof *p);
+    p->input_name = mem_strdup(m->input);
+    p->output_name = mem_strdup(m->output);
     int rc = load_library(p, err);
     if (rc == ERR_OK)
-        rc = create_session(p, model, threads, err);
+        rc = create_session(p, m->path, m->threads, err);
     if (rc == ERR_OK)
-        rc = create_input(p, dims, rank, err);
+        rc = create_input(p, m->dims, m->rank, err);
     if (rc != ERR_OK) {
-        peer_close(p);
+        close_ort(p);
         return rc;
     }
-    *out = p;
+    *self = p;
     return ERR_OK;
 }
 
-float *peer_input(struct peer *p)
+static float *ort_input(void *self)
 {
-    return p->input;
+    return ((struct ort *)self)->input;
 }
 
-int peer_run(struct peer *p, struct err *err)
+static int run_ort(void *self, struct err *err)
 {
+    struct ort *p = self;
     const char *in[] = {p->input_name};
     const char *out[] = {p->output_name};
     return check(p, p->api->run(p->session, NULL, in, &p->in, 1, out, 1, &p->out), err);
 }
 
-const float *peer_output(struct peer *p)
+static const float *ort_output(void *self)
 {
+    struct ort *p = self;
     void *data = NULL;
     if (p->out == NULL || check(p, p->api->tensor_data(p->out, &data), NULL) != ERR_OK)
         return NULL;
     return data;
-}
-
-const char *peer_version(const struct peer *p)
-{
-    return p->base->version();
 }
 
 static void release(void (*fn)(void *), void *object)
@@ -181,10 +176,9 @@ static void release(void (*fn)(void *), void *object)
         fn(object);
 }
 
-void peer_close(struct peer *p)
+static void close_ort(void *self)
 {
-    if (p == NULL)
-        return;
+    struct ort *p = self;
     if (p->api != NULL) {
         release(p->api->release_value, p->out);
         release(p->api->release_value, p->in);
@@ -198,3 +192,12 @@ void peer_close(struct peer *p)
     free(p->output_name);
     free(p); /* the library stays loaded: its threads may outlive the session */
 }
+
+const struct peer_engine peer_ort = {
+    .name = "onnx-runtime",
+    .open = open_ort,
+    .input = ort_input,
+    .run = run_ort,
+    .output = ort_output,
+    .close = close_ort,
+};

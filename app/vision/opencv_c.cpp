@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <opencv2/core/utils/logger.hpp>
+#include <opencv2/dnn.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
@@ -27,6 +28,12 @@ struct cvc_video {
 
 struct cvc_cascade {
     cv::CascadeClassifier classifier;
+};
+
+struct cvc_net {
+    cv::dnn::Net net;
+    std::string in, out;
+    cv::Mat input, output;
 };
 
 namespace
@@ -320,6 +327,49 @@ int cvc_hog(const uint8_t *gray, int width, int height, float *out, int max, cha
         std::copy(values.begin(), values.end(), out);
         return static_cast<int>(values.size());
     });
+}
+
+int cvc_net_open(struct cvc_net **out, const char *onnx_path, const char *input, const char *output,
+                 const int *dims, int rank, int threads, char *why, size_t cap)
+{
+    *out = nullptr;
+    return guarded(why, cap, [&] {
+        cvc_setup();
+        auto n = std::make_unique<cvc_net>();
+        n->in = input;
+        n->out = output;
+        n->input = cv::Mat(rank, dims, CV_32F, cv::Scalar(0));
+        n->net = cv::dnn::readNetFromONNX(onnx_path);
+        n->net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+        n->net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+        cv::setNumThreads(threads);
+        *out = n.release();
+        return static_cast<int>(CVC_OK);
+    });
+}
+
+float *cvc_net_input(struct cvc_net *n)
+{
+    return n->input.ptr<float>();
+}
+
+int cvc_net_run(struct cvc_net *n, char *why, size_t cap)
+{
+    return guarded(why, cap, [&] {
+        n->net.setInput(n->input, n->in);
+        n->output = n->net.forward(n->out);
+        return static_cast<int>(CVC_OK);
+    });
+}
+
+const float *cvc_net_output(const struct cvc_net *n)
+{
+    return n->output.ptr<float>();
+}
+
+void cvc_net_close(struct cvc_net *n)
+{
+    delete n;
 }
 
 int cvc_raw_to_bgr(const char *fourcc, const uint8_t *src, size_t bytes, int src_stride, int width,

@@ -67,6 +67,18 @@ int cvc_resize(const uint8_t *src, int sw, int sh, int ss, uint8_t *dst, int dw,
  * 8 pixels, blocks of 2 x 2 cells, 9 directions. Fills out (`max` floats), returns how many. */
 int cvc_hog(const uint8_t *gray, int width, int height, float *out, int max, char *why, size_t cap);
 
+/* Networks of the dnn module, on the processor. Only measurements use it. */
+struct cvc_net;
+
+/* An ONNX file with one input and one output, their names, and the whole input shape. `threads`
+ * holds for all of OpenCV. */
+int cvc_net_open(struct cvc_net **out, const char *onnx_path, const char *input, const char *output,
+                 const int *dims, int rank, int threads, char *why, size_t cap);
+float *cvc_net_input(struct cvc_net *n); /* owned by n; the caller fills it */
+int cvc_net_run(struct cvc_net *n, char *why, size_t cap);
+const float *cvc_net_output(const struct cvc_net *n); /* of the last run */
+void cvc_net_close(struct cvc_net *n);                /* NULL is allowed */
+
 /* Raw camera pictures to BGR. fourcc: "YUYV", "UYVY", "NV12", "YU12", "GREY", "RGB3", "BGR3".
  * src_stride: bytes from row to row of the first plane; bytes: how many there are. */
 int cvc_raw_to_bgr(const char *fourcc, const uint8_t *src, size_t bytes, int src_stride, int width,

@@ -231,6 +231,27 @@ static void test_crossval_measures_every_fold(void **state)
     str_free(&out);
 }
 
+/* Both engines compute the same function, so their answers to one input agree. */
+static void test_bench_beside_opencv(void **state)
+{
+    (void)state;
+    struct str out = {0};
+    expect(RUN(&out, "bench", trained_model(), "--against", "opencv", "--precision", "fp32",
+               "--batch", "1", "--threads", "2", "--runs", "1", "--json"),
+           0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    json_t *row = json_array_get(json_object_get(report, "measurements"), 0);
+    json_t *peer = json_object_get(row, "peer");
+    assert_string_equal(json_string_value(json_object_get(peer, "engine")), "opencv");
+    assert_true(json_real_value(json_object_get(peer, "difference")) < 1e-3);
+    json_decref(report);
+    str_clear(&out);
+    expect(RUN(&out, "bench", trained_model(), "--against", "abacus"), 1, &out);
+    assert_non_null(strstr(out.s, "no peer is called abacus"));
+    str_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_data_counts_rows_and_duplicates),
         cmocka_unit_test(test_crossval_measures_every_fold),
+        cmocka_unit_test(test_bench_beside_opencv),
     };
     return cmocka_run_group_tests(tests, workshop_setup, workshop_teardown);
 }
