@@ -26,8 +26,8 @@ enum nn_tape_mode {
     NN_EVAL   /* running statistics, no dropout; no backward after it */
 };
 
-/* Copies the weights of a finished graph. With NN_BF16 convolutions of 16 channels (direct ones: 32)
- * or more round their operands, forward and backward; the weights that are trained stay floats.
+/* Copies the weights of a finished graph. With NN_BF16 convolutions of 16 channels or more (direct
+ * ones: 32) round their operands, forward and backward; the weights that are trained stay floats.
  * `g` and `pool` (may be NULL) are borrowed and must outlive the tape. ERR_UNSUPPORTED names a
  * node that cannot be trained. */
 int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch,
