@@ -1,4 +1,5 @@
 /* moodreel and moodreel-live: the list of commands. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,17 @@ const struct command *app_command(const char *name)
     return NULL;
 }
 
+/* What was printed must have arrived: a full disk is a failure. */
+static int flush_output(int status, struct err *err)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (status != STATUS_OK)
+        return status;
+    err_set(err, ERR_IO, "standard output: %s", strerror(errno));
+    return STATUS_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {0};
@@ -44,6 +56,7 @@ int main(int argc, char **argv)
     int status =
         commands_run(&app_option_set, "films and songs for the mood a face shows", MOODREEL_VERSION,
                      commands, sizeof commands / sizeof commands[0], argc, argv, &err);
+    status = flush_output(status, &err);
     if (err.code != ERR_OK)
         fprintf(stderr, "moodreel: %s\n", err.text);
     return status;

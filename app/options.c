@@ -475,11 +475,12 @@ void options_print_help(const struct option_set *set, const struct command *comm
             command->summary);
     for (size_t i = 0; i < set->count; i++) {
         const struct option_spec *s = &set->specs[i];
+        const char *heading = s->group ? s->group : "Options";
         if (!spec_in(s, command))
             continue;
-        if (!group || strcmp(group, s->group) != 0)
-            fprintf(to, "\n%s:\n", s->group);
-        group = s->group;
+        if (!group || strcmp(group, heading) != 0)
+            fprintf(to, "\n%s:\n", heading);
+        group = heading;
         print_spec(to, s);
     }
     fprintf(to, "\nEvery command:\n");

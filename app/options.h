@@ -29,7 +29,8 @@ struct option_size {
 };
 
 struct option_spec {
-    const char *group; /* heading in --help; neighbours with the same heading stand together */
+    const char *group; /* heading in --help, NULL: "Options"; neighbours with the same heading stand
+                        * together */
     const char *name;  /* long option and config key */
     char letter;       /* short option, 0: none */
     enum option_type type;

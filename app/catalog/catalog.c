@@ -453,13 +453,22 @@ int catalog_read_title(struct catalog *c, int64_t id, struct title *t, struct ar
     return found < 0 ? found : rc;
 }
 
+static int no_such_title(int64_t id, struct err *err)
+{
+    char imdb[24];
+    title_imdb_id(id, imdb, sizeof imdb);
+    return imdb[0] != '\0'
+               ? err_set(err, ERR_NOT_FOUND, "the catalogue holds no title %s", imdb)
+               : err_set(err, ERR_NOT_FOUND, "the catalogue holds no title %lld", (long long)id);
+}
+
 int catalog_title(struct catalog *c, int64_t id, struct title_list *out, struct err *err)
 {
     db_restart_clock();
     struct title_list l = {.v = mem_new(1, sizeof *l.v), .note = "", .arena = arena_create(1024)};
     int rc = catalog_read_title(c, id, l.v, l.arena, err);
     if (rc == 0)
-        rc = err_set(err, ERR_NOT_FOUND, "the catalogue holds no title %lld", (long long)id);
+        rc = no_such_title(id, err);
     if (rc < 0) {
         title_list_free(&l);
         return rc;
@@ -556,8 +565,11 @@ int catalog_info(struct catalog *c, line_fn *line, void *payload, struct err *er
         rc = info_count(c, "combinations of genres", "SELECT count(*) FROM genre_set", line,
                         payload, err);
     if (rc == ERR_OK)
-        rc = info_count(c, "reviewed titles", "SELECT count(*) FROM title_mood", line, payload,
-                        err);
+        rc = info_count(c, "reviewed titles", "SELECT count(*) FROM title_mood WHERE reviews > 0",
+                        line, payload, err);
+    if (rc == ERR_OK)
+        rc = info_count(c, "titles with mood words",
+                        "SELECT count(*) FROM title_mood WHERE moods <> 0", line, payload, err);
     info_languages(c, line, payload);
     return rc == ERR_OK ? info_sources(c, line, payload, err) : rc;
 }

@@ -44,12 +44,31 @@ static int code_of(int sqlite_code)
     }
 }
 
+/* What people can do something with, for the faults that they meet; else NULL. */
+static const char *plain_words(int sqlite_code)
+{
+    switch (sqlite_code & 0xff) {
+    case SQLITE_NOTADB:
+        return "this is not a database";
+    case SQLITE_CORRUPT:
+        return "the file is damaged";
+    case SQLITE_FULL:
+        return "the disk is full";
+    case SQLITE_READONLY:
+        return "it may not be written to";
+    default:
+        return NULL;
+    }
+}
+
 int db_fail(sqlite3 *db, const char *what, struct err *err)
 {
-    const char *file = sqlite3_db_filename(db, "main");
+    int code = sqlite3_errcode(db);
+    const char *file = sqlite3_db_filename(db, "main"), *plain = plain_words(code);
     bool named = file != NULL && file[0] != '\0';
-    return err_set(err, code_of(sqlite3_errcode(db)), "%s%s%s: %s", named ? file : "",
-                   named ? ": " : "", what, sqlite3_errmsg(db));
+    return err_set(err, code_of(code), "%s%s%s%s%s", named ? file : "", named ? ": " : "",
+                   plain != NULL ? plain : what, plain != NULL ? "" : ": ",
+                   plain != NULL ? "" : sqlite3_errmsg(db));
 }
 
 char *db_uri(const char *path, const char *query)

@@ -157,6 +157,24 @@ const char *fit_best_genre(const struct fit *f, const struct shelf_entry *e)
     return best;
 }
 
+const char *fit_best_mood(const struct fit *f, const struct shelf_entry *e)
+{
+    int set = e->genre_set < f->catalog->set_count ? e->genre_set : 0;
+    const char *best = NULL;
+    if (!f->any_target)
+        return NULL;
+    float most = tone_fit(f, &f->mood, tone_of(f, &f->catalog->sets[set], 0));
+    for (int w = 0; w < MOOD_WORD_COUNT; w++) {
+        struct point tone = {mood_word_valence(w), mood_word_arousal(w)};
+        float closeness = tone_fit(f, &f->mood, tone);
+        if ((e->moods >> w & 1) != 0 && closeness > most) {
+            most = closeness;
+            best = mood_word_name(w);
+        }
+    }
+    return best;
+}
+
 const bool *fit_listed_sets(const struct fit *f)
 {
     return f->listed;

@@ -30,6 +30,10 @@ const struct emotion_scores *fit_mood(const struct fit *f);
 /* The genre of this title that speaks for it most; NULL: none does. */
 const char *fit_best_genre(const struct fit *f, const struct shelf_entry *e);
 
+/* The mood word of this title that is nearest to the target; NULL: none is nearer than its genres
+ * are. */
+const char *fit_best_mood(const struct fit *f, const struct shelf_entry *e);
+
 /* Top and contains policies: are titles of this genre set on the list of the top emotion? By genre
  * set; 65,536 of them. */
 const bool *fit_listed_sets(const struct fit *f);

@@ -281,12 +281,33 @@ static int fill_file(struct import *im, int64_t bit, struct err *err)
     return rc == ERR_OK ? db_exec(im->db, "COMMIT", err) : rc;
 }
 
+/* SQLite does not say why a file cannot be made. */
+static int begin_file(const char *aside, struct err *err)
+{
+    FILE *f = fopen(aside, "wb");
+    if (f == NULL)
+        return err_errno(err, aside);
+    fclose(f);
+    return ERR_OK;
+}
+
+/* Messages speak of the file that people know. */
+static void name_target(struct err *err, const char *aside, const char *target)
+{
+    const char *ending = aside + strlen(target);
+    char *at = err != NULL ? strstr(err->text, ending) : NULL;
+    if (at != NULL)
+        memmove(at, at + strlen(ending), strlen(at + strlen(ending)) + 1);
+}
+
 static int build_aside(struct import *im, const char *aside, const char *base, struct err *err)
 {
     int64_t bit = (int64_t)1 << im->options->kind;
     /* Only IMDb's own files are complete enough to forget what is no longer in them. */
     int64_t dropped = im->options->kind == IMPORT_IMDB ? bit : 0;
-    int rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    int rc = begin_file(aside, err);
+    if (rc == ERR_OK)
+        rc = db_open(&im->db, aside, SQLITE_OPEN_READWRITE, err);
     if (rc < 0)
         return rc;
     rc = prepare_file(im, base, dropped, err);
@@ -398,6 +419,8 @@ int import_run(const struct import_options *o, struct import_stats *stats, struc
         rc = path_commit(aside, target, err);
     else
         unlink(aside);
+    if (rc < 0)
+        name_target(err, aside, target);
     free(aside);
     im.stats.seconds = (double)(clock_now_us() - im.began_us) / 1e6;
     if (stats != NULL)

@@ -23,17 +23,22 @@ static const char *called(enum emotion e)
     return e == EMOTION_FEAR ? "fearful" : looks(e);
 }
 
-static void add_mood(struct str *out, const struct emotion_scores *mood, bool by_hand)
+/* Several viewers are spoken of as one. */
+static void add_mood(struct str *out, const struct recommend_query *q,
+                     const struct emotion_scores *mood)
 {
-    const char *(*word)(enum emotion) = by_hand ? called : looks;
+    const char *(*word)(enum emotion) = q->by_hand ? called : looks;
     enum emotion top = emotion_top(mood);
     struct emotion_scores rest = *mood;
     rest.p[top] = -1;
-    str_addf(out, "%s%s", by_hand ? top == EMOTION_ANGRY ? "For an " : "For a " : "Looks ",
-             word(top));
+    if (q->by_hand)
+        str_addf(out, top == EMOTION_ANGRY ? "For an " : "For a ");
+    else
+        str_addf(out, q->face_count > 1 ? "The group looks " : "Looks ");
+    str_addf(out, "%s", word(top));
     if (emotion_confidence(mood) < sure)
         str_addf(out, " or %s", word(emotion_top(&rest)));
-    if (by_hand)
+    if (q->by_hand)
         str_addf(out, " mood");
 }
 
@@ -85,27 +90,37 @@ static void add_song_tone(struct str *out, const struct title *t)
     str_addf(out, ": a %s, %s song fits", energy, valence);
 }
 
+/* "feel-good comedies do that" */
+static void add_kind(struct str *out, const struct fit *fit, const struct candidate *chosen)
+{
+    const char *genre = fit_best_genre(fit, &chosen->entry);
+    const char *mood = fit_best_mood(fit, &chosen->entry);
+    if (genre == NULL && mood == NULL)
+        return;
+    str_addf(out, ": %s%s", mood != NULL ? mood : "", mood != NULL ? " " : "");
+    if (genre != NULL)
+        add_films_of(out, genre);
+    else
+        str_addf(out, "films");
+    str_addf(out, " do that");
+}
+
 static void add_fit(struct str *out, const struct recommend_query *q, const struct fit *fit,
                     const struct candidate *chosen, const struct title *t)
 {
-    const char *genre = fit_best_genre(fit, &chosen->entry);
+    enum emotion top = emotion_top(fit_mood(fit));
+    float valence, arousal;
     if (policy_kind(q->policy) != POLICY_WEIGHTS) {
         add_seed(out, fit, q);
         return;
     }
-    enum emotion top = emotion_top(fit_mood(fit));
-    bool mood_decides = top != EMOTION_NEUTRAL || genre != NULL;
+    bool mood_decides = top != EMOTION_NEUTRAL || fit_best_genre(fit, &chosen->entry) != NULL;
     if (mood_decides && answer(q, top)[0] != '\0')
         str_addf(out, ", %s", answer(q, top));
-    if (t->kind == TITLE_SONG && t->valence >= 0 && t->energy >= 0) {
+    if (t->kind != TITLE_SONG)
+        add_kind(out, fit, chosen);
+    else if (t->valence >= 0 && t->energy >= 0 && policy_target(q->policy, top, &valence, &arousal))
         add_song_tone(out, t);
-    } else if (genre != NULL) {
-        str_addf(out, ": ");
-        if (t->moods[0] != '\0')
-            str_addf(out, "%.*s ", (int)strcspn(t->moods, ","), t->moods);
-        add_films_of(out, genre);
-        str_addf(out, " do that");
-    }
 }
 
 /* 310000 -> "310,000". */
@@ -151,7 +166,7 @@ void reason_write(const struct catalog *c, const struct recommend_query *q, cons
                   const struct title *title, struct str *out)
 {
     str_clear(out);
-    add_mood(out, fit_mood(fit), q->by_hand);
+    add_mood(out, q, fit_mood(fit));
     add_fit(out, q, fit, chosen, title);
     if (policy_uses_quality(q->policy))
         add_quality(out, title);

@@ -219,27 +219,48 @@ static void shuffle_pool(struct walk *s, int wanted)
     }
 }
 
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* Why the list is shorter than asked for. */
+static void add_shortage(const struct walk *s, int count, struct str *note)
+{
+    static const char *const kinds[TITLE_KIND_COUNT] = {"films", "series", "shorts or videos",
+                                                        "songs"};
+    const char *genres[8];
+    const struct recommend_query *q = s->q;
+    int named = policy_genres(q->policy, emotion_top(fit_mood(s->fit)), genres, 8);
+    if (catalog_count(s->c, q->kind) == 0)
+        str_addf(note, "The catalogue holds no %s at all; `moodreel catalog import` brings some "
+                 "in.", kinds[q->kind]);
+    else if (policy_kind(q->policy) == POLICY_TOP && named > 0 && s->fitting == 0)
+        str_addf(note, "The catalogue holds no title of genre %s that fits.", genres[0]);
+    else if (policy_kind(q->policy) == POLICY_TOP && named > 0)
+        str_addf(note, "The catalogue holds only %lld title%s of genre %s that fit%s, the list of "
+                 "%d is shorter for it.", (long long)s->fitting, plural(s->fitting), genres[0],
+                 s->fitting == 1 ? "s" : "", policy_limit(q->policy));
+    else if (s->shown > 0)
+        str_addf(note, "The list is exhausted: %lld title%s fit%s, %lld of them %s shown in the "
+                 "last 30 days; --repeat shows them again.", (long long)s->fitting,
+                 plural(s->fitting), s->fitting == 1 ? "s" : "", (long long)s->shown,
+                 s->shown == 1 ? "was" : "were");
+    else if (count == 0)
+        str_addf(note, "The list is exhausted: no title of the catalogue fits all of this%s.",
+                 q->certificate_max >= 0 ? "; certificates are known only where an imported "
+                                           "list has them" : "");
+    else
+        str_addf(note, "The list is exhausted: only %d title%s of the catalogue fit%s all of "
+                 "this.", count, plural(count), count == 1 ? "s" : "");
+}
+
 static void note_shortage(const struct walk *s, int wanted, struct title_list *l)
 {
     struct str note = {0};
-    const char *genres[8];
-    int own = policy_limit(s->q->policy);
-    int count = policy_genres(s->q->policy, emotion_top(fit_mood(s->fit)), genres, 8);
     l->exhausted = l->count < wanted;
-    if (policy_kind(s->q->policy) == POLICY_TOP && l->exhausted && count > 0)
-        str_addf(&note, "The catalogue holds only %lld titles of genre %s that fit, the list of "
-                 "%d is shorter for it.", (long long)s->fitting, genres[0], own);
-    else if (l->exhausted && s->shown > 0)
-        str_addf(&note, "The list is exhausted: %lld titles fit, %lld of them were shown in the "
-                 "last 30 days; --repeat shows them again.", (long long)s->fitting,
-                 (long long)s->shown);
-    else if (l->exhausted && l->count == 0)
-        str_addf(&note, "The list is exhausted: no title of the catalogue fits all of this%s.",
-                 s->q->certificate_max >= 0 ? "; certificates are known only where an imported "
-                                              "list has them" : "");
-    else if (l->exhausted)
-        str_addf(&note, "The list is exhausted: only %d title%s of the catalogue fit%s all of "
-                 "this.", l->count, l->count == 1 ? "" : "s", l->count == 1 ? "s" : "");
+    if (l->exhausted)
+        add_shortage(s, l->count, &note);
     l->note = note.s != NULL ? arena_strdup(l->arena, note.s) : "";
     str_free(&note);
 }

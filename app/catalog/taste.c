@@ -43,6 +43,7 @@ struct taste {
     struct votes *genres;
     struct votes decades[DECADES], languages[256];
     float similar_max;
+    int likes;
 
     /* What all of it comes to. */
     float *set_factor; /* [set_count] */
@@ -86,11 +87,14 @@ static float genre_share(const struct taste *t, const struct catalog *c, int set
     return sum / (float)c->sets[set].count;
 }
 
+/* One like says little about which of its neighbours a person likes as well: like the shares of
+ * the features, what ratings say grows with the number of likes. */
 static float bonus_part(const struct taste *t, const struct bonus *b)
 {
     float people = fmaxf(-person_part_max, fminf(person_part_max, person_part * b->people));
-    float similar = t->similar_max > 0 ? similar_part * b->similar / t->similar_max : 0;
-    return people + similar;
+    float similar = t->similar_max > 0 ? b->similar / t->similar_max : 0;
+    float sure = (float)t->likes / (float)(t->likes + FEATURE_PRIOR);
+    return people + similar_part * sure * similar;
 }
 
 static uint32_t bit_of(int64_t title)
@@ -273,6 +277,7 @@ static int add_opinion(struct taste *t, struct catalog *c, const struct feedback
     int rc = catalog_read_title(c, e->title, &title, a, err);
     if (rc == 1) {
         t->empty = false;
+        t->likes += opinion > 0;
         rc = add_features(t, c, &title, opinion, err);
         if (rc == ERR_OK)
             rc = add_people(t, c, e->title, opinion, err);

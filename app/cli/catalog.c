@@ -124,7 +124,9 @@ static void print_stats(const struct import_stats *s, const char *target)
     printf("%s rows read in %.1f s (%s rows/s), %s titles and facts kept\n", rows, s->seconds,
            rate, kept);
     if (s->bad > 0)
-        printf("%lld rows could not be read and were left out; the first:\n", (long long)s->bad);
+        printf("%lld row%s could not be read and %s left out%s:\n", (long long)s->bad,
+               s->bad == 1 ? "" : "s", s->bad == 1 ? "was" : "were",
+               s->bad > s->bad_shown ? "; the first" : "");
     for (int i = 0; i < s->bad_shown; i++)
         printf("  %s:%lld: %s\n", s->first_bad[i].file, (long long)s->first_bad[i].line,
                s->first_bad[i].reason);
@@ -188,7 +190,8 @@ static int search_people(struct catalog *c, const struct catalog_options *o, con
             json_array_append_new(list, json_pack("{s:s, s:i}", "name", l.v[i].name, "titles",
                                                   l.v[i].titles));
         else
-            printf("%s (%d titles)\n", l.v[i].name, l.v[i].titles);
+            printf("%s (%d title%s)\n", l.v[i].name, l.v[i].titles,
+                   l.v[i].titles == 1 ? "" : "s");
     }
     if (o->json && rc == ERR_OK) {
         json_dumpf(list, stdout, JSON_INDENT(2));

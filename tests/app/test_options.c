@@ -229,6 +229,25 @@ static void test_help_lists_what_the_command_knows(void **state)
     free(text);
 }
 
+static void test_options_without_a_heading_have_one(void **state)
+{
+    (void)state;
+    static const struct option_spec plain[] = {
+        {.name = "one", .type = OPTION_FLAG, .help = "First."},
+        {.name = "two", .type = OPTION_FLAG, .help = "Second."}};
+    static const struct option_set bare = {.program = "bare", .specs = plain, .count = 2};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    options_print_help(&bare, &commands[0], to);
+    fclose(to);
+    char *heading = strstr(text, "\nOptions:\n");
+    assert_non_null(heading);
+    assert_null(strstr(heading + 1, "\nOptions:\n"));
+    assert_null(strstr(text, "(null)"));
+    free(text);
+}
+
 static void test_printed_config_is_a_config(void **state)
 {
     (void)state;
@@ -288,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_usage_errors_are_one_sentence),
         cmocka_unit_test(test_bad_config_names_file_and_line),
         cmocka_unit_test(test_help_lists_what_the_command_knows),
+        cmocka_unit_test(test_options_without_a_heading_have_one),
         cmocka_unit_test(test_printed_config_is_a_config),
         cmocka_unit_test(test_commands),
     };

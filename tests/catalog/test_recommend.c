@@ -220,6 +220,46 @@ static void variety_moves_a_second_genre_forward(void **state)
     title_list_free(&by_score);
 }
 
+static void a_kind_that_is_not_there_is_named(void **state)
+{
+    struct desk *d = *state;
+    struct recommend_query q = desk_ask(d->lift, EMOTION_SAD, 3);
+    q.kind = TITLE_SERIES;
+    struct title_list l = desk_list(d, d->f, &q);
+    assert_int_equal(l.count, 0);
+    assert_non_null(strstr(l.note, "The catalogue holds no series at all"));
+    title_list_free(&l);
+}
+
+/* Where a policy does not aim at a tone, the tone is no reason. */
+static void reasons_name_only_what_decided(void **state)
+{
+    struct desk *d = *state;
+    static const char text[] = "sad = Comedy 1\naim = with a surprise\n";
+    struct policy *p = NULL;
+    struct err err = {0};
+    fixture_check(policy_parse(&p, "test", text, strlen(text), &err), &err);
+    struct recommend_query q = desk_ask(p, EMOTION_SAD, 1);
+    q.by_hand = true;
+    q.kind = TITLE_SONG;
+    struct title_list l = desk_list(d, NULL, &q);
+    assert_string_equal(l.v[0].why, "For a sad mood, with a surprise.");
+    title_list_free(&l);
+    policy_free(p);
+}
+
+static void a_group_is_spoken_of_as_one(void **state)
+{
+    struct desk *d = *state;
+    struct emotion_scores faces[] = {emotion_pure(EMOTION_SAD), emotion_pure(EMOTION_SAD)};
+    struct recommend_query q = desk_ask(d->lift, EMOTION_SAD, 1);
+    q.faces = faces;
+    q.face_count = 2;
+    struct title_list l = desk_list(d, NULL, &q);
+    assert_int_equal(strncmp(l.v[0].why, "The group looks sad, you asked", 30), 0);
+    title_list_free(&l);
+}
+
 static void songs_follow_valence_and_energy(void **state)
 {
     struct desk *d = *state;
@@ -287,6 +327,9 @@ int main(void)
         cmocka_unit_test(decades_in_every_form),
         TEST(a_name_is_completed_or_names_are_offered),
         TEST(variety_moves_a_second_genre_forward),
+        TEST(a_kind_that_is_not_there_is_named),
+        TEST(reasons_name_only_what_decided),
+        TEST(a_group_is_spoken_of_as_one),
         TEST(songs_follow_valence_and_energy),
         TEST(a_group_can_spare_its_unhappiest_member),
         TEST(the_hot_path_neither_scans_nor_sorts),

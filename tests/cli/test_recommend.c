@@ -29,13 +29,13 @@ static int remove_dir(void **state)
     return 0;
 }
 
-/* Standard output and error of "moodreel WORDS", and its exit status; free() it. */
-static char *say(const char *words, int *status)
+/* The output of "moodreel WORDS REDIRECTION", and its exit status; free() it. */
+static char *say_to(const char *words, const char *redirection, int *status)
 {
     struct str command = {0}, text = {0};
     char part[4096];
     size_t n;
-    str_addf(&command, "%s %s 2>&1", MOODREEL_PROGRAM, words);
+    str_addf(&command, "%s %s %s", MOODREEL_PROGRAM, words, redirection);
     FILE *f = popen(command.s, "r");
     assert_non_null(f);
     str_add(&text, "", 0);
@@ -45,6 +45,11 @@ static char *say(const char *words, int *status)
     *status = ended < 0 ? -1 : ended >> 8;
     str_free(&command);
     return text.s;
+}
+
+static char *say(const char *words, int *status)
+{
+    return say_to(words, "2>&1", status);
 }
 
 static char *said(const char *words)
@@ -230,6 +235,16 @@ static void imports_report_the_rows_of_the_file(void **state)
 
 /* The shell's limit of file sizes would end the program by a signal; the old catalogue stays and
  * nothing is left beside it. */
+static void output_that_does_not_arrive_is_a_failure(void **state)
+{
+    (void)state;
+    int status = 0;
+    char *text = say_to("recommend --emotion sad --repeat", "2>&1 >/dev/full", &status);
+    assert_int_equal(status, 1);
+    assert_string_equal(text, "moodreel: standard output: No space left on device\n");
+    free(text);
+}
+
 static void a_full_disk_is_a_sentence(void **state)
 {
     (void)state;
@@ -271,6 +286,7 @@ int main(void)
         TEST(what_was_said_is_kept_used_and_cleared),
         TEST(imports_report_the_rows_of_the_file),
         TEST(a_full_disk_is_a_sentence),
+        TEST(output_that_does_not_arrive_is_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
