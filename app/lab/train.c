@@ -65,14 +65,14 @@ static int save_recipe(const struct options *o, const char *path, struct err *er
 static int prepare_folder(const struct options *o, const struct lab_values *v,
                           const struct run_files *f, struct err *err)
 {
-    bool there = access(f->checkpoint.s, F_OK) == 0;
-    if (v->resume)
-        return 0;
-    if (there)
+    if (access(f->checkpoint.s, F_OK) == 0)
         return err_set(err, ERR_RANGE,
                        "%s: holds a training already; continue it with --resume or name another "
                        "folder",
                        v->out);
+    if (access(f->model.s, F_OK) == 0)
+        return err_set(err, ERR_RANGE,
+                       "%s: holds a model already; move it away or name another folder", v->out);
     int rc = path_make_dirs(v->out, err);
     return rc < 0 ? rc : save_recipe(o, f->recipe.s, err);
 }
@@ -83,6 +83,16 @@ static void draw_curves(const struct lab_values *v, const struct nn_epoch *histo
     struct err err = {0};
     if (curves_write(v->out, v->net != NULL ? v->net : v->init, history, count, &err) < 0)
         log_warn("%s", err.text);
+}
+
+static int continue_training(struct training *t, const struct lab_values *v,
+                             const struct run_files *f, struct err *err)
+{
+    if (access(f->checkpoint.s, F_OK) != 0)
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s: there is no checkpoint to continue from; train without --resume",
+                       v->out);
+    return nn_trainer_load(t->trainer, f->checkpoint.s, err);
 }
 
 static int finish_epoch(struct training *t, const struct lab_values *v, const struct run_files *f,
@@ -147,7 +157,7 @@ static int train_on(struct lab_values *v, const struct options *o, struct lab_da
     bool first = nn_ranks_index(ranks) == 0;
     int rc = training_open(&t, v, &d->split[NN_TRAINING], val, ranks, pool, err);
     if (rc == 0 && v->resume)
-        rc = nn_trainer_load(t.trainer, f->checkpoint.s, err);
+        rc = continue_training(&t, v, f, err);
     else if (rc == 0 && first)
         rc = prepare_folder(o, v, f, err);
     if (rc == 0) {

@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "base/path.h"
+
 static void test_evaluate_adds_up(void **state)
 {
     (void)state;
@@ -47,6 +49,36 @@ static void test_evaluate_adds_up(void **state)
         assert_true(b.len > 50);
         free(b.data);
     }
+    str_free(&out);
+}
+
+/* Photographs without a face are counted, not skipped; folders that are no emotion are named. */
+static void test_photos_are_looked_for_faces(void **state)
+{
+    (void)state;
+    const char *photos = in(dir, "photos"), *happy = in(photos, "happy"), *look = in(dir, "faces");
+    struct err err = {0};
+    struct str out = {0};
+    assert_int_equal(path_make_dirs(happy, &err), 0);
+    static const char white[] = "P5 64 64 255\n";
+    uint8_t picture[sizeof white - 1 + 64 * 64];
+    memset(picture, 255, sizeof picture);
+    memcpy(picture, white, sizeof white - 1);
+    testing_write(in(happy, "a.pgm"), picture, sizeof picture);
+    expect(RUN(&out, "photos", trained_model(), "--data", photos, "--json", "--out", look), 0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    assert_non_null(report);
+    assert_int_equal(json_integer_value(json_object_get(report, "count")), 1);
+    assert_true(json_real_value(json_object_get(report, "found")) == 0.0);
+    assert_true(json_real_value(json_object_get(report, "accuracy")) == 0.0);
+    json_decref(report);
+    assert_int_equal(access(in(look, "photos.png"), F_OK), 0);
+    assert_int_equal(path_make_dirs(in(photos, "tired"), &err), 0);
+    str_clear(&out);
+    expect(RUN(&out, "photos", trained_model(), "--data", photos), 1, &out);
+    assert_non_null(strstr(out.s, "photos/tired: the folder's name is no emotion"));
+    str_clear(&out);
+    expect(RUN(&out, "photos", trained_model()), 2, &out);
     str_free(&out);
 }
 
@@ -256,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evaluate_adds_up),
+        cmocka_unit_test(test_photos_are_looked_for_faces),
         cmocka_unit_test(test_learning_reaches_the_pattern),
         cmocka_unit_test(test_precisions),
         cmocka_unit_test(test_bad_input),

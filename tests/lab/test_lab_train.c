@@ -282,6 +282,28 @@ static void test_full_disk_loses_nothing(void **state)
     str_free(&out);
 }
 
+static void test_a_model_is_never_overwritten_by_another_training(void **state)
+{
+    (void)state;
+    const char *folder = in(dir, "kept");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    struct bytes before = read_file(folder, "model.onnx");
+    assert_int_equal(unlink(in(folder, "checkpoint")), 0);
+    str_clear(&out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 1, &out);
+    assert_non_null(strstr(out.s, "kept: holds a model already"));
+    str_clear(&out);
+    expect(RUN(&out, "train", "--resume", "--out", folder), 1, &out);
+    assert_non_null(strstr(out.s, "kept: there is no checkpoint to continue from"));
+    struct bytes after = read_file(folder, "model.onnx");
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.data, after.data, before.len);
+    free(before.data);
+    free(after.data);
+    str_free(&out);
+}
+
 static void test_checkpoint_must_fit(void **state)
 {
     (void)state;
@@ -320,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_votes_train_the_second_head),
         cmocka_unit_test(test_nan_keeps_the_best_model),
         cmocka_unit_test(test_full_disk_loses_nothing),
+        cmocka_unit_test(test_a_model_is_never_overwritten_by_another_training),
         cmocka_unit_test(test_checkpoint_must_fit),
     };
     return cmocka_run_group_tests(tests, workshop_setup, workshop_teardown);
