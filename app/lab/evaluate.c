@@ -92,7 +92,8 @@ static int evaluate_on(const char *model, struct lab_values *v, const struct lab
     struct predictor *p;
     struct evaluation e;
     if (view->count == 0)
-        return err_set(err, ERR_RANGE, "%s: there is no %s picture in it", v->data,
+        return err_set(err, ERR_RANGE,
+                       "%s: there is no %s picture in it; --split names another part", v->data,
                        fer_split_name((enum nn_split)v->split));
     int rc = predictor_open(&p, model, pool, err);
     if (rc < 0)

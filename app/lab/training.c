@@ -81,31 +81,31 @@ static void normalise(const uint8_t *picture, float *x, void *preprocess)
 
 /* ---- teacher ---- */
 
-/* Softened probabilities for every row of the data, mean of the picture and its mirror image. */
-static void ask_teacher(struct training *t, struct predictor *teacher, const struct nn_dataset *d,
+/* Softened probabilities for the pictures to learn, mean of each and its mirror image. */
+static void ask_teacher(struct training *t, struct predictor *teacher, const struct nn_view *train,
                         double temperature)
 {
-    struct nn_view all = {.data = d, .row = mem_new((size_t)d->count, sizeof *all.row)};
+    const struct nn_dataset *d = train->data;
+    size_t count = (size_t)train->count + 1, shares = (size_t)d->shares;
     bool votes = predictor_preprocess(teacher)->ferplus_count == d->shares && d->shares > 0;
-    float *logits = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *logits);
-    float *raw = mem_new((size_t)d->count, FERPLUS_MAX * sizeof *raw);
-    for (; all.count < d->count; all.count++)
-        all.row[all.count] = all.count;
-    predictor_run(teacher, &all, NN_FLIP, logits, raw);
-    for (size_t i = 0; i < (size_t)d->count; i++) {
-        nn_softmax_row(logits + i * EMOTION_COUNT, EMOTION_COUNT, temperature,
-                       logits + i * EMOTION_COUNT);
+    float *logits = mem_new(count, EMOTION_COUNT * sizeof *logits);
+    float *raw = mem_new(count, FERPLUS_MAX * sizeof *raw);
+    t->soft = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *t->soft);
+    t->soft_share = votes ? mem_new((size_t)d->count, shares * sizeof *t->soft_share) : NULL;
+    predictor_run(teacher, train, NN_FLIP, logits, raw);
+    for (int i = 0; i < train->count; i++) {
+        size_t row = (size_t)train->row[i];
+        nn_softmax_row(logits + (size_t)i * EMOTION_COUNT, EMOTION_COUNT, temperature,
+                       t->soft + row * EMOTION_COUNT);
         if (votes)
-            nn_softmax_row(raw + i * FERPLUS_MAX, d->shares, 1, raw + i * (size_t)d->shares);
+            nn_softmax_row(raw + (size_t)i * FERPLUS_MAX, d->shares, 1,
+                           t->soft_share + row * shares);
     }
-    t->soft = logits;
-    t->soft_share = votes ? raw : NULL;
-    if (!votes)
-        free(raw);
-    nn_view_free(&all);
+    free(logits);
+    free(raw);
 }
 
-static int set_teacher(struct training *t, const struct lab_values *v, const struct nn_dataset *d,
+static int set_teacher(struct training *t, const struct lab_values *v, const struct nn_view *train,
                        struct pool *pool, struct err *err)
 {
     struct predictor *teacher;
@@ -114,7 +114,7 @@ static int set_teacher(struct training *t, const struct lab_values *v, const str
     int rc = predictor_open(&teacher, v->teacher, pool, err);
     if (rc < 0)
         return rc;
-    ask_teacher(t, teacher, d, v->teacher_temperature);
+    ask_teacher(t, teacher, train, v->teacher_temperature);
     predictor_close(teacher);
     return 0;
 }
@@ -181,7 +181,7 @@ int training_open(struct training *out, const struct lab_values *v, const struct
     if (rc == 0)
         rc = set_preprocess(out, v, err);
     if (rc == 0)
-        rc = set_teacher(out, v, train->data, pool, err);
+        rc = set_teacher(out, v, train, pool, err);
     if (rc < 0)
         return rc;
     struct nn_train_config config = config_of(out, v);
