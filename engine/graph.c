@@ -40,7 +40,33 @@ struct nn_graph *nn_graph_create(const char *name, uint64_t seed)
     g->name = arena_strdup(g->arena, name);
     g->seed = seed;
     g->opset = 13;
+    g->room = SIZE_MAX;
     return g;
+}
+
+/* Takes bytes off the graph's room. When there is none left the graph has an error; what one call
+ * then still allocates is as large as what it copies. */
+static bool charge(struct nn_graph *g, size_t bytes)
+{
+    if (bytes > g->room) {
+        g->room = 0;
+        if (!g->error.code)
+            err_set(&g->error, ERR_RANGE, NN__TOO_MUCH_MEMORY);
+        return false;
+    }
+    g->room -= bytes;
+    return true;
+}
+
+static void *take(struct nn_graph *g, size_t bytes)
+{
+    charge(g, bytes + 16);
+    return arena_alloc(g->arena, bytes ? bytes : 1);
+}
+
+static char *take_string(struct nn_graph *g, const char *s)
+{
+    return memcpy(take(g, strlen(s) + 1), s, strlen(s) + 1);
 }
 
 void nn_graph_destroy(struct nn_graph *g)
@@ -140,9 +166,10 @@ nn_value nn__value_add(struct nn_graph *g, const char *name, enum nn_dtype type,
         err_set(&g->error, ERR_FORMAT, "two tensors are both named \"%s\"", name);
         return NN_NONE;
     }
+    charge(g, 2 * sizeof *g->values + 8 * sizeof *g->names); /* the tables, as they grow */
     g->values = mem_grow(g->values, &g->value_cap, g->value_count + 1, sizeof *g->values);
     g->values[g->value_count] = (struct nn_tensor){
-        .name = arena_strdup(g->arena, name), .dtype = type, .shape = *shape, .producer = -1};
+        .name = take_string(g, name), .dtype = type, .shape = *shape, .producer = -1};
     if (2 * (g->value_count + 1) > g->names_cap)
         rehash(g);
     *name_slot(g, name) = (int32_t)g->value_count;
@@ -157,9 +184,12 @@ nn_value nn__constant_add(struct nn_graph *g, const char *name, enum nn_dtype ty
         return v;
     int64_t n = nn__shape_elements(shape, -1);
     /* one element at least, so that an empty constant still has data */
-    void *data = n < 0 ? NULL : mem_try_aligned(n ? (size_t)n : 1, nn_dtype_size(type));
+    size_t size = nn_dtype_size(type);
+    bool fits = n >= 0 && (size_t)n <= SIZE_MAX / size && charge(g, (size_t)n * size);
+    void *data = fits ? mem_try_aligned(n ? (size_t)n : 1, size) : NULL;
     if (!data) {
-        err_set(&g->error, ERR_NO_MEMORY, "no memory for tensor \"%s\"", nn__value(g, v)->name);
+        if (!g->error.code)
+            err_set(&g->error, ERR_NO_MEMORY, "no memory for tensor \"%s\"", nn__value(g, v)->name);
         return NN_NONE;
     }
     nn__value(g, v)->data = data;
@@ -191,7 +221,7 @@ void nn_graph_output(struct nn_graph *g, nn_value v, const char *name)
         return;
     }
     if (taken == NN_NONE) {
-        nn__value(g, v)->name = arena_strdup(g->arena, name);
+        nn__value(g, v)->name = take_string(g, name);
         rehash(g);
     }
     list_add(&g->outputs, &g->output_count, &g->output_cap, v);
@@ -211,7 +241,7 @@ int nn_graph_finish(struct nn_graph *g, struct err *err)
 
 static void *copy(struct nn_graph *g, const void *data, size_t size)
 {
-    void *p = arena_alloc(g->arena, size ? size : 1);
+    void *p = take(g, size);
     if (size)
         memcpy(p, data, size);
     return p;
@@ -224,9 +254,10 @@ struct nn_node *nn__node_begin(struct nn_graph *g, enum nn_op op, const char *na
         snprintf(made, sizeof made, "%s_%zu", nn__op_info(op)->name, g->node_count);
         name = made;
     }
+    charge(g, 2 * sizeof *g->nodes);
     g->nodes = mem_grow(g->nodes, &g->node_cap, g->node_count + 1, sizeof *g->nodes);
     struct nn_node *n = &g->nodes[g->node_count]; /* counted when it ends */
-    *n = (struct nn_node){.op = op, .name = arena_strdup(g->arena, name)};
+    *n = (struct nn_node){.op = op, .name = take_string(g, name)};
     return n;
 }
 
@@ -235,7 +266,7 @@ static void *arena_push(struct nn_graph *g, void *array, int count, size_t size)
 {
     if (count & (count - 1)) /* room up to the next power of two is there */
         return array;
-    void *bigger = arena_alloc(g->arena, (count ? (size_t)count * 2 : 1) * size);
+    void *bigger = take(g, (count ? (size_t)count * 2 : 1) * size);
     if (count)
         memcpy(bigger, array, (size_t)count * size);
     return bigger;
@@ -252,7 +283,7 @@ static struct nn_attr *attr_add(struct nn_graph *g, struct nn_node *n, const cha
 {
     n->attrs = arena_push(g, n->attrs, n->attr_count, sizeof *n->attrs);
     struct nn_attr *a = &n->attrs[n->attr_count++];
-    *a = (struct nn_attr){.name = arena_strdup(g->arena, name), .kind = kind, .count = count};
+    *a = (struct nn_attr){.name = take_string(g, name), .kind = kind, .count = count};
     return a;
 }
 
@@ -268,7 +299,7 @@ void nn__node_float(struct nn_graph *g, struct nn_node *n, const char *attr, flo
 
 void nn__node_string(struct nn_graph *g, struct nn_node *n, const char *attr, const char *value)
 {
-    attr_add(g, n, attr, NN_ATTR_STRING, 1)->string = arena_strdup(g->arena, value);
+    attr_add(g, n, attr, NN_ATTR_STRING, 1)->string = take_string(g, value);
 }
 
 void nn__node_ints(struct nn_graph *g, struct nn_node *n, const char *attr, const int64_t *values,
@@ -362,7 +393,7 @@ nn_value nn__node_end(struct nn_graph *g, struct nn_node *n, int outputs,
         nn__node_error(n, &g->error, ERR_FORMAT, "it has no output");
         return NN_NONE;
     }
-    n->outputs = arena_alloc(g->arena, sizeof *n->outputs * (size_t)outputs);
+    n->outputs = take(g, sizeof *n->outputs * (size_t)outputs);
     n->output_count = outputs;
     for (int i = 0; i < outputs; i++) {
         n->outputs[i] =

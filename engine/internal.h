@@ -182,10 +182,13 @@ struct nn_meta {
     const char *key, *value;
 };
 
+#define NN__TOO_MUCH_MEMORY "it wants more memory than a network of its size may"
+
 struct nn_graph {
     const char *name;
     uint64_t seed;
     struct arena *arena; /* all strings, nodes' arrays and attributes */
+    size_t room;         /* bytes that it may still ask for; more is NN__TOO_MUCH_MEMORY */
     struct nn_node *nodes;
     size_t node_count, node_cap;
     struct nn_tensor *values;

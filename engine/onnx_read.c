@@ -15,33 +15,40 @@
 
 enum { OPSET_MIN = 7, OPSET_MAX = 17 };
 
-/* The allocator: each block remembers its size, so that the budget can be given back. */
+/* The allocator of what protobuf-c unpacks; the graph has what it leaves. Each block remembers its size, so that the budget can be given back. */
 
 union block {
     size_t size;
     max_align_t align;
 };
 
-static void *budget_alloc(void *budget, size_t size)
+struct budget {
+    size_t left;
+    bool spent; /* something did not fit */
+};
+
+static void *budget_alloc(void *allocator_data, size_t size)
 {
-    size_t *left = budget;
-    if (size > SIZE_MAX - sizeof(union block) || size + sizeof(union block) > *left)
+    struct budget *budget = allocator_data;
+    if (size > SIZE_MAX - sizeof(union block) || size + sizeof(union block) > budget->left) {
+        budget->spent = true;
         return NULL;
+    }
     union block *b = malloc(size + sizeof *b);
     if (!b)
         return NULL;
     b->size = size + sizeof *b;
-    *left -= b->size;
+    budget->left -= b->size;
     return b + 1;
 }
 
-static void budget_free(void *budget, void *p)
+static void budget_free(void *allocator_data, void *p)
 {
-    size_t *left = budget;
+    struct budget *budget = allocator_data;
     union block *b = p;
     if (!b)
         return;
-    *left += b[-1].size;
+    budget->left += b[-1].size;
     free(b - 1);
 }
 
@@ -361,7 +368,8 @@ static int find_opset(const Onnx__ModelProto *m, struct err *err)
     return (int)version;
 }
 
-static int read_model(struct nn_graph **out, const Onnx__ModelProto *m, struct err *err)
+static int read_model(struct nn_graph **out, const Onnx__ModelProto *m, size_t room,
+                      struct err *err)
 {
     if (!m->graph)
         return err_set(err, ERR_FORMAT, "it holds no network");
@@ -370,6 +378,7 @@ static int read_model(struct nn_graph **out, const Onnx__ModelProto *m, struct e
         return opset;
     struct nn_graph *g = nn_graph_create(m->graph->name ? m->graph->name : "", 0);
     g->opset = opset;
+    g->room = room;
     read_graph(g, m->graph);
     for (size_t i = 0; i < m->n_metadata_props; i++)
         if (m->metadata_props[i]->key && m->metadata_props[i]->value)
@@ -379,18 +388,21 @@ static int read_model(struct nn_graph **out, const Onnx__ModelProto *m, struct e
         nn_graph_destroy(g);
         return code;
     }
+    g->room = SIZE_MAX;
     *out = g;
     return 0;
 }
 
 int nn_onnx_read(struct nn_graph **out, const void *data, size_t len, struct err *err)
 {
-    size_t budget = (NN_ONNX_MEMORY_FACTOR - 1) * len + NN_ONNX_MEMORY_FIXED;
+    struct budget budget = {(NN_ONNX_MEMORY_FACTOR - 1) * len + NN_ONNX_MEMORY_FIXED, false};
     ProtobufCAllocator memory = {budget_alloc, budget_free, &budget};
     Onnx__ModelProto *m = onnx__model_proto__unpack(&memory, len, data);
+    if (!m && budget.spent)
+        return err_set(err, ERR_RANGE, NN__TOO_MUCH_MEMORY);
     if (!m)
         return err_set(err, ERR_FORMAT, "it is not an ONNX file, or it is damaged");
-    int code = read_model(out, m, err);
+    int code = read_model(out, m, budget.left, err);
     onnx__model_proto__free_unpacked(m, &memory);
     return code;
 }

@@ -190,6 +190,7 @@ int nn__bind(struct nn__compiler *c, const struct nn_graph *from, int batch, str
     c->g = nn_graph_create(from->name, 0);
     c->g->bound = true;
     c->g->opset = from->opset;
+    c->g->room = c->plan->limit;
     struct binding b = {c, from, mem_new(from->value_count + 1, sizeof(nn_value))};
     for (size_t i = 0; i < from->value_count; i++)
         b.map[i] = NN_NONE;

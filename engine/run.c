@@ -83,15 +83,39 @@ static int64_t job_macs(const struct nn__compiler *c, const struct nn__job *j)
     return nn__shape_elements(n->op == NN_OP_CONV ? y : x, 1) * each;
 }
 
-/* Before anything is made for it: does a result alone exceed the memory limit? */
+/* A bound of the tables that prepare functions keep: some for each index of each axis (exec_map.c,
+ * exec_resize.c: at most 64 bytes), some for each product of a MatMul. */
+static size_t table_bytes(const struct nn__compiler *c, const struct nn__job *j)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < j->in_count + j->out_count; i++) {
+        int place = i < j->in_count ? j->in[i] : j->out[i - j->in_count];
+        const struct nn_shape *s = place >= 0 ? &nn__place(c, place)->shape : NULL;
+        for (int a = 0; s && a < s->rank; a++)
+            bytes += 64 * (size_t)s->dims[a];
+    }
+    const struct nn_shape *y = &nn__place(c, j->out[0])->shape;
+    size_t products = 1;
+    for (int a = 0; a < y->rank - 2; a++)
+        products *= (size_t)y->dims[a];
+    return j->node && j->node->op == NN_OP_MATMUL ? bytes + 16 * products : bytes;
+}
+
+/* Before anything is made for it: do a result alone or the job's tables exceed the memory limit? */
 static int check_size(const struct nn__compiler *c, const struct nn__job *j, struct err *err)
 {
+    const char *name = j->node ? j->node->name : "";
     for (int i = 0; i < j->out_count; i++) {
         size_t floats = nn__place_floats(nn__place(c, j->out[i]));
         if (floats > c->plan->limit / sizeof(float))
             return err_set(err, ERR_RANGE, "node %.80s gives %zu numbers, more than the memory "
-                           "limit allows", j->node ? j->node->name : "", floats);
+                           "limit allows", name, floats);
     }
+    size_t tables = table_bytes(c, j);
+    if (tables > c->plan->limit)
+        return err_set(err, ERR_RANGE, "node %.80s wants %zu MB of tables, more than the memory "
+                       "limit leaves", name, tables >> 20);
+    c->plan->limit -= tables;
     return 0;
 }
 
@@ -118,8 +142,10 @@ static int prepare_job(struct nn__compiler *c, const struct nn__job *j, struct e
         prepare = j->mode == NN_C16 ? nn__exec_info(n->op)->c16 : nn__exec_info(n->op)->q16;
     if (!prepare)
         return nn__node_error(n, err, ERR_UNSUPPORTED, "inference does not implement it");
+    if (is_empty(c, j))
+        return 0;
     int code = check_size(c, j, err);
-    if (code < 0 || is_empty(c, j))
+    if (code < 0)
         return code;
     code = prepare(c, j, &s, err);
     if (code < 0)
@@ -175,11 +201,13 @@ static int run_of_plan(struct nn_run **out, struct nn_plan *p, struct pool *pool
     *r = (struct nn_run){.plan = p, .pool = pool};
     r->at = mem_new(p->place_count + 1, sizeof *r->at);
     r->ns = mem_new(p->step_count + 1, sizeof *r->ns);
-    r->arena = mem_try_aligned(p->arena_floats + p->scratch * threads + 64, sizeof *r->arena);
+    size_t floats = p->arena_floats + p->scratch * threads;
+    if (floats <= p->limit / sizeof *r->arena)
+        r->arena = mem_try_aligned(floats + 64, sizeof *r->arena);
     if (!r->arena) {
         nn_run_destroy(r);
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu MB of activations",
-                       p->arena_floats >> 18);
+                       floats >> 18);
     }
     memset(r->arena, 0, sizeof *r->arena * p->arena_floats);
     for (size_t i = 0; i < p->place_count; i++) {

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "internal.h"
 #include "nn/layers.h"
 #include "nn/onnx.h"
@@ -103,6 +105,69 @@ static bool read_damaged(const void *data, size_t len)
     }
     nn_graph_destroy(g);
     return code == 0;
+}
+
+/* ---- bytes by hand ---- */
+
+static void add_varint(struct str *s, uint64_t v)
+{
+    for (; v > 127; v >>= 7)
+        str_add(s, &(char){(char)(v | 128)}, 1);
+    str_add(s, &(char){(char)v}, 1);
+}
+
+/* A field of protobuf: a number, or bytes (wire type 2). */
+static void add_number(struct str *s, unsigned field, uint64_t v)
+{
+    add_varint(s, field << 3);
+    add_varint(s, v);
+}
+
+static void add_bytes(struct str *s, unsigned field, const char *data, size_t n)
+{
+    add_varint(s, field << 3 | 2);
+    add_varint(s, n);
+    str_add(s, data, n);
+}
+
+/* Halves of one byte each in the file, four when unpacked, four in the graph. */
+static struct str swelling_model(size_t halves)
+{
+    struct str tensor = {0}, graph = {0}, opset = {0}, model = {0};
+    char *zeros = mem_new(halves, 1);
+    add_number(&tensor, 1, halves);
+    add_number(&tensor, 2, 10); /* FLOAT16 */
+    add_bytes(&tensor, 5, zeros, halves);
+    add_bytes(&tensor, 8, "w", 1);
+    add_bytes(&graph, 5, tensor.s, tensor.len);
+    add_number(&opset, 2, 13);
+    add_bytes(&model, 7, graph.s, graph.len);
+    add_bytes(&model, 8, opset.s, opset.len);
+    free(zeros);
+    str_free(&tensor);
+    str_free(&graph);
+    str_free(&opset);
+    return model;
+}
+
+static void test_memory_is_bounded_by_the_file(void **state)
+{
+    static const size_t sizes[] = {2 << 20, 8 << 20}; /* too much for the graph, for the reader */
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct nn_graph *g = NULL;
+        struct err err = {0};
+        struct str model = swelling_model(sizes[i]);
+        assert_int_equal(nn_onnx_read(&g, model.s, model.len, &err), ERR_RANGE);
+        assert_non_null(strstr(err.text, "more memory"));
+        str_free(&model);
+    }
+    struct nn_graph *g = NULL;
+    struct err err = {0};
+    struct str model = swelling_model(1 << 16); /* its only fault: it has no output */
+    assert_int_equal(nn_onnx_read(&g, model.s, model.len, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "no output"));
+    str_free(&model);
 }
 
 static void test_truncated_bytes(void **state)
@@ -208,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_memory_is_bounded_by_the_file),
         cmocka_unit_test(test_truncated_bytes),
         cmocka_unit_test(test_flipped_bytes),
         cmocka_unit_test(test_missing_file_is_named),

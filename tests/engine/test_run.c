@@ -276,12 +276,38 @@ static void test_limits(void **state)
     nn_graph_destroy(g);
 }
 
+/* The tables with which a step finds its elements count, not its elements alone. */
+static void test_tables_are_limited(void **state)
+{
+    enum { COUNT = 100000 };
+    (void)state;
+    struct err err = {0};
+    struct nn_run *r;
+    struct nn_run_options small = {.memory_limit = 4 << 20};
+    struct nn_graph *g = nn_graph_create("wide", 1);
+    struct nn_shape shape = {2, {NN_ANY_BATCH, COUNT}};
+    nn_value x = nn__input_add(g, "x", NN_F32, &shape);
+    struct nn_node *n = nn__node_begin(g, NN_OP_SLICE, NULL);
+    nn__node_input(g, n, x);
+    nn__node_ints(g, n, "starts", (int64_t[]){0}, 1);
+    nn__node_ints(g, n, "ends", (int64_t[]){COUNT - 1}, 1);
+    nn__node_ints(g, n, "axes", (int64_t[]){1}, 1);
+    nn_graph_output(g, nn__node_end(g, n, 1, NULL), "y");
+    assert_int_equal(nn_graph_finish(g, &err), 0);
+    assert_int_equal(nn_run_create(&r, g, 1, NULL, &small, &err), ERR_RANGE);
+    assert_non_null(strstr(err.text, "tables"));
+    assert_int_equal(nn_run_create(&r, g, 1, NULL, NULL, &err), 0);
+    nn_run_destroy(r);
+    nn_graph_destroy(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolutions),    cmocka_unit_test(test_threads_and_clones),
         cmocka_unit_test(test_fusion),          cmocka_unit_test(test_batch_is_images),
         cmocka_unit_test(test_ports),           cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_tables_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

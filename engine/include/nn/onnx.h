@@ -5,8 +5,9 @@
  * Weights must lie inside the file.
  *
  * Bytes from outside are never trusted: every length and size is checked before memory is asked
- * for, and reading takes at most NN_ONNX_MEMORY_FACTOR times the file's size and
- * NN_ONNX_MEMORY_FIXED bytes (a small file has much structure and few weights). */
+ * for, and reading takes, the graph included, at most NN_ONNX_MEMORY_FACTOR times the file's size
+ * and NN_ONNX_MEMORY_FIXED bytes (a small file has much structure and few weights). What is made
+ * of a graph for inference is bounded by nn_run_options.memory_limit. */
 #ifndef NN_ONNX_H
 #define NN_ONNX_H
 

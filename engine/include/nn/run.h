@@ -28,7 +28,8 @@ struct pool;
 struct nn_run;
 
 struct nn_run_options {
-    size_t memory_limit; /* bytes for activations and constants; 0: 1 GiB. More is ERR_RANGE */
+    size_t memory_limit; /* bytes for weights, constants, tables and activations; 0: 1 GiB. More is
+                          * ERR_RANGE, ERR_NO_MEMORY for weights and constants */
     enum nn_precision precision; /* NN_BF16: convolutions of 16 channels or more and dense layers
                                   * round their operands, results then differ by about 1 % */
 };
