@@ -64,6 +64,9 @@ struct import_options {
     void *payload;
 };
 
+/* The first word of such a list that is none of the types an import can keep; NULL: all are. */
+const char *import_unknown_type(const char *types);
+
 /* On success *stats (may be NULL) has the final counts. On failure the old file is untouched. */
 int import_run(const struct import_options *o, struct import_stats *stats, struct err *err);
 

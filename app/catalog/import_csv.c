@@ -293,13 +293,15 @@ static int read_csv(struct import *im, void (*put)(struct csv *f), struct err *e
 {
     static const struct table_format format = {.quoted = true};
     struct csv f = {.im = im};
-    int title = 0;
     int rc = table_open(&f.t, im->options->path, &format, err);
     if (rc < 0)
         return rc;
     for (int i = 0; i < FIELD_COUNT; i++)
         f.at[i] = table_column(f.t, names[i]);
-    rc = table_need_column(f.t, names[TITLE], &title, err);
+    if (f.at[TITLE] < 0)
+        f.at[TITLE] = f.at[ORIGINAL];
+    if (f.at[TITLE] < 0)
+        rc = table_need_column(f.t, names[TITLE], &f.at[TITLE], err);
     if (rc == ERR_OK)
         rc = read_rows(&f, put, err);
     const char *slash = strrchr(im->options->path, '/');

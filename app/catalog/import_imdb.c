@@ -151,6 +151,25 @@ static bool in_list(const char *list, struct cell word)
     return false;
 }
 
+static bool known_type(struct cell word)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (cell_is(word, types[i].type))
+            return true;
+    return false;
+}
+
+const char *import_unknown_type(const char *list)
+{
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+        if (!known_type((struct cell){list, (int)len}))
+            return list;
+        list += len + (list[len] == ',');
+    }
+    return NULL;
+}
+
 static bool wanted_type(const struct import_options *o, struct cell type, enum title_kind *kind)
 {
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

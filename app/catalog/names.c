@@ -34,15 +34,40 @@ static void move_article(char *name)
     str_free(&moved);
 }
 
-/* Letters and digits of the text in lower case; bytes beyond ASCII stay as they are. */
+/* U+00C0 .. U+017F without accents, in lower case, two letters each. */
+static const char unaccented[] =
+    "a a a a a a aec e e e e i i i i d n o o o o o   o u u u u y thss"
+    "a a a a a a aec e e e e i i i i d n o o o o o   o u u u u y thy "
+    "a a a a a a c c c c c c c c d d d d e e e e e e e e e e g g g g "
+    "g g g g h h h h i i i i i i i i i i ijijj j k k k l l l l l l l "
+    "l l l n n n n n n n n n o o o o o o oeoer r r r r r s s s s s s "
+    "s s t t t t t t u u u u u u u u u u u u w w y y y z z z z z z s ";
+
+/* "é" as "e", "ß" as "ss". Returns the bytes read; 0: none of the letters with accents. */
+static size_t add_unaccented(struct str *key, const unsigned char *p)
+{
+    int code = (p[0] & 0xe0) == 0xc0 ? (p[0] & 0x1f) << 6 | (p[1] & 0x3f) : 0;
+    if (code >= 0x300 && code < 0x370) /* combining accents */
+        return 2;
+    if (code < 0xc0 || code > 0x17f)
+        return 0;
+    const char *letters = unaccented + (size_t)2 * (size_t)(code - 0xc0);
+    str_add(key, letters, (size_t)(letters[0] != ' ') + (size_t)(letters[1] != ' '));
+    return 2;
+}
+
+/* Letters and digits of the text in lower case, Latin ones without accents: lists often lack them.
+ * Other bytes beyond ASCII stay as they are. */
 static void add_letters(struct str *key, const char *text)
 {
-    for (const char *p = text; *p != '\0'; p++) {
-        unsigned char c = (unsigned char)*p;
-        char low = (char)tolower(c);
-        if (c >= 0x80 || isalnum(c))
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        char low = (char)tolower(*p);
+        size_t read = p[1] != '\0' ? add_unaccented(key, p) : 0;
+        if (read > 0)
+            p += read - 1;
+        else if (*p >= 0x80 || isalnum(*p))
             str_add(key, &low, 1);
-        else if (c == '&')
+        else if (*p == '&')
             str_add(key, "and", 3);
     }
 }

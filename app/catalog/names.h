@@ -12,8 +12,8 @@ struct str;
 /* Ids from this one on are hashes of names; below are IMDb numbers. */
 #define NAMED_ID_FIRST ((int64_t)1 << 62)
 
-/* The same film under its usual spellings ("Matrix, The" and "The Matrix", case, punctuation) has
- * the same id. `by` is the artist of a song, "" otherwise. */
+/* The same film under its usual spellings ("Matrix, The" and "The Matrix", case, punctuation,
+ * accents) has the same id. `by` is the artist of a song, "" otherwise. */
 int64_t name_title_id(enum title_kind kind, const char *name, int year, const char *by);
 int64_t name_person_id(const char *name);
 

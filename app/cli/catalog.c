@@ -164,6 +164,12 @@ static int import_words(const struct catalog_options *o, char *const *words, int
                      "starter; PATH the folder or file to read");
     if (o->years != NULL && !read_years(o->years, &i.year_min, &i.year_max))
         return usage(err, "--years: 1980-2020, 1980- or -2020 is wanted");
+    const char *unknown = o->types != NULL ? import_unknown_type(o->types) : NULL;
+    if (unknown != NULL) {
+        err_set(err, ERR_RANGE, "--types: \"%.40s\" is none of movie, tvMovie, tvSpecial, "
+                "tvSeries, tvMiniSeries, short, tvShort, video and musicVideo", unknown);
+        return STATUS_USAGE;
+    }
     i.path = words[1];
     i.progress = !o->quiet && isatty(STDERR_FILENO) ? show_progress : NULL;
     int rc = import_run(&i, &stats, err);

@@ -341,6 +341,28 @@ static void films_under_another_name_are_one_film(void **state)
     }
 }
 
+static void accents_and_headers_vary(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    importing_put("a.csv", "title,year,rating,votes\nAmélie,2001,8.3,900\nŁódź Straße,1990,7,10\n"
+                           "七人の侍,1954,8.6,20\n");
+    importing_put("b.csv",
+                  "original_title,year,genre\nAMELIE,2001,Comedy\nLodz Strasse,1990,Drama\n"
+                  "七人の侍,1954,Action\nAme\xcc\x81lie,2001,Romance\n");
+    fixture_check(importing_run(IMPORT_MOVIES, importing_path("a.csv"), NULL, &err), &err);
+    fixture_check(importing_run(IMPORT_MOVIES, importing_path("b.csv"), NULL, &err), &err);
+    struct catalog *c = importing_open();
+    struct title_list l = {0};
+    assert_int_equal(catalog_count(c, TITLE_FILM), 3);
+    fixture_check(catalog_search(c, "amelie", TITLE_FILM, 5, &l, &err), &err);
+    assert_int_equal(l.count, 1);
+    assert_string_equal(l.v->genres, "Romance");
+    assert_int_equal(l.v->votes, 900);
+    title_list_free(&l);
+    catalog_close(c);
+}
+
 static void a_reissue_does_not_make_a_song_younger(void **state)
 {
     (void)state;
@@ -452,6 +474,7 @@ int main(void)
         TEST(other_movielens_layouts_are_read),
         TEST(a_first_import_builds_on_the_starter_and_leaves_it_alone),
         TEST(films_under_another_name_are_one_film),
+        TEST(accents_and_headers_vary),
         TEST(a_reissue_does_not_make_a_song_younger),
         TEST(every_stage_tells_how_far_it_is),
         TEST(the_flatiron_films_import_whole),

@@ -235,6 +235,16 @@ static void imports_report_the_rows_of_the_file(void **state)
 
 /* The shell's limit of file sizes would end the program by a signal; the old catalogue stays and
  * nothing is left beside it. */
+static void title_types_are_checked(void **state)
+{
+    (void)state;
+    int status = 0;
+    char *text = say("catalog import imdb . --types movie,film", &status);
+    assert_int_equal(status, 2);
+    assert_non_null(strstr(text, "--types: \"film\" is none of movie, tvMovie"));
+    free(text);
+}
+
 static void output_that_does_not_arrive_is_a_failure(void **state)
 {
     (void)state;
@@ -286,6 +296,7 @@ int main(void)
         TEST(what_was_said_is_kept_used_and_cleared),
         TEST(imports_report_the_rows_of_the_file),
         TEST(a_full_disk_is_a_sentence),
+        TEST(title_types_are_checked),
         TEST(output_that_does_not_arrive_is_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
