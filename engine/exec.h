@@ -57,6 +57,8 @@ static inline int nn__width(const struct nn_shape *s)
 int nn__merged_groups(const struct nn_shape *weights, int64_t groups);
 /* A convolution that reads a plain input with a border and writes C16 (few input channels). */
 bool nn__is_planar_conv(const struct nn__compiler *c, const struct nn_node *n);
+/* Is this depthwise convolution computed by the next job, its only reader? See exec_conv.c. */
+bool nn__joins_next(const struct nn__compiler *c, const struct nn__job *j);
 /* The tile size (2, 4, 6) with which Winograd's method computes this convolution faster than the
  * direct one; 0: it does not. */
 int nn__winograd_size(const struct nn__compiler *c, const struct nn_node *n);

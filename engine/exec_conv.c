@@ -1,5 +1,8 @@
 /* Convolutions of C16 images: dense, grouped (16 channels or more a group), depthwise, and planar
- * (few channels, read from a plain image with a border). */
+ * (few channels, read from a plain image with a border).
+ *
+ * With several threads, a depthwise convolution whose only reader is the 1 x 1 convolution after it
+ * is joined to that: each thread computes its rows through both, and they meet half as often. */
 #include "exec.h"
 
 #include <string.h>
@@ -18,6 +21,8 @@ struct conv {
     size_t group_x, group_w;  /* floats from one group to the next */
     int blocks_a_piece, rows_a_piece, oh;
     int block_pieces, row_pieces; /* a group */
+    const struct conv *first; /* joined: runs before, from place first_in */
+    int first_in;
 };
 
 struct conv_call {
@@ -25,11 +30,24 @@ struct conv_call {
     const struct nn__env *e;
     const float *x, *add;
     float *y;
+    const struct conv_call *first; /* joined */
 };
 
 static int min_int(int a, int b)
 {
     return a < b ? a : b;
+}
+
+/* Rows [r0, r1) of an image through both convolutions; k is the second. */
+static void run_joined(const struct conv_call *call, const struct nn_conv16 *k, size_t image,
+                       int r0, int r1)
+{
+    const struct conv *c = call->c, *first = c->first;
+    struct nn_conv16 d = first->c;
+    d.x = call->first->x + first->x_start + image * first->x.image;
+    d.y = call->first->y + first->y.start + image * first->y.image;
+    call->e->k->depthwise16(&d, 0, first->group_blocks, r0, r1);
+    call->e->k->conv16(k, 0, c->group_blocks, r0, r1);
 }
 
 /* A piece: some blocks and rows of one group of one image. Neighbouring pieces share weights. */
@@ -53,7 +71,9 @@ static void run_pieces(void *arg, int begin, int end, int thread)
             k.add = call->add + c->add.start + image * c->add.image + first * c->add.plane;
         int b1 = min_int(blocks + c->blocks_a_piece, c->group_blocks);
         int r1 = min_int(rows + c->rows_a_piece, c->oh);
-        if (c->kind == DENSE)
+        if (c->first)
+            run_joined(call, &k, image, rows, r1);
+        else if (c->kind == DENSE)
             call->e->k->conv16(&k, blocks, b1, rows, r1);
         else if (c->kind == PLANAR)
             call->e->k->conv16_planar(&k, blocks, b1, rows, r1);
@@ -66,9 +86,19 @@ static void run_conv(const struct nn__step *s, const struct nn__env *e)
 {
     const struct conv *c = s->context;
     struct conv_call call = {c, e, e->at[s->in[0]], s->add >= 0 ? e->at[s->add] : NULL,
-                             e->at[s->out[0]]};
+                             e->at[s->out[0]], NULL};
+    struct conv_call first = {c->first, e, c->first ? e->at[c->first_in] : NULL, NULL,
+                              e->at[s->in[0]], NULL};
+    call.first = &first;
     int pieces = c->x.images * c->groups * c->block_pieces * c->row_pieces;
     pool_for(e->pool, pieces, 1, run_pieces, &call);
+}
+
+/* Its work is done by the next step. */
+static void run_nothing(const struct nn__step *s, const struct nn__env *e)
+{
+    (void)s;
+    (void)e;
 }
 
 float *nn__scaled_weights(const struct nn__compiler *c, const struct nn__job *j, int oc, int groups,
@@ -140,12 +170,51 @@ static void flatten(struct conv *v, int cuts)
 
 /* Threads divide the rows, so that each finds in its own cache what it wrote in the step before;
  * the output channels only where rows do not come out even or weights exceed the cache. */
-static bool divide_channels(const struct nn__compiler *c, const struct conv *v, int64_t weights)
+static bool divide_channels(const struct nn__compiler *c, int rows, int64_t weights)
 {
     enum { CACHE = 256 * 1024 }; /* floats */
     int threads = c->threads > 1 ? c->threads : 1;
-    int most = (v->oh + threads - 1) / threads * threads;
-    return weights > CACHE || most * 10 > v->oh * 11;
+    int most = (rows + threads - 1) / threads * threads;
+    return weights > CACHE || most * 10 > rows * 11;
+}
+
+static bool is_depthwise(const struct nn_shape *k, int groups)
+{
+    return groups > 1 && k->dims[1] == 1 && k->dims[0] == groups;
+}
+
+static bool is_pointwise(const struct nn_window *w)
+{
+    return w->groups == 1 && w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1;
+}
+
+static int readers(const struct nn__compiler *c, int place)
+{
+    int n = 0;
+    for (size_t i = 0; i < c->job_count; i++) {
+        n += c->jobs[i].add == place;
+        for (int k = 0; k < c->jobs[i].in_count; k++)
+            n += c->jobs[i].in[k] == place;
+    }
+    return n;
+}
+
+bool nn__joins_next(const struct nn__compiler *c, const struct nn__job *j)
+{
+    if (c->threads <= 1 || c->job_count == 0 || j + 1 >= c->jobs + c->job_count)
+        return false;
+    const struct nn__job *next = j + 1;
+    const struct nn_node *n = j->node, *m = next->node;
+    struct nn_window w, point;
+    if (!n || !m || n->op != NN_OP_CONV || m->op != NN_OP_CONV || j->mode != NN_C16 ||
+        next->mode != NN_C16 || next->in[0] != j->out[0] || j->add >= 0 ||
+        nn__window(c->g, n, &w, NULL) < 0 || nn__window(c->g, m, &point, NULL) < 0)
+        return false;
+    const struct nn_shape *k = nn__shape_of(c, m->inputs[1]);
+    return is_depthwise(nn__shape_of(c, n->inputs[1]), w.groups) && is_pointwise(&point) &&
+           !nn__is_planar_conv(c, m) && !nn__rounds(c, m) && readers(c, j->out[0]) == 1 &&
+           !nn__place(c, j->out[0])->keep &&
+           !divide_channels(c, point.out[0], nn__shape_elements(k, 1));
 }
 
 static void choose_pieces(const struct nn__compiler *c, struct conv *v, const struct nn_window *w,
@@ -155,7 +224,7 @@ static void choose_pieces(const struct nn__compiler *c, struct conv *v, const st
     int64_t ic = v->kind == DEPTHWISE ? 1 : v->c.ic, out = (int64_t)v->group_blocks * 16;
     int64_t pixels = (int64_t)v->c.ow * v->oh;
     int cuts = (nn__cuts(c, units * taps * ic * out * pixels) + units - 1) / units;
-    bool by_block = divide_channels(c, v, taps * ic * out);
+    bool by_block = divide_channels(c, v->oh, taps * ic * out);
     if (flat)
         flatten(v, by_block ? 1 : cuts);
     v->blocks_a_piece = nn__piece(c, v->group_blocks, by_block ? cuts : 1,
@@ -195,6 +264,14 @@ static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct
     v->c.hi = j->epilogue->hi;
 }
 
+/* Takes the depthwise convolution before it along. */
+static void join(struct nn__compiler *c, struct conv *v)
+{
+    const struct nn__step *before = &c->plan->steps[c->plan->step_count - 1];
+    v->first = before->context;
+    v->first_in = before->in[0];
+}
+
 int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                        struct err *err)
 {
@@ -210,8 +287,8 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     if (code < 0)
         return code;
     int oc = (int)k->dims[0], ic = (int)k->dims[1];
-    bool depthwise = w.groups > 1 && ic == 1 && oc == w.groups;
-    v->kind = depthwise ? DEPTHWISE : nn__is_planar_conv(c, n) ? PLANAR : DENSE;
+    bool joined = c->job_count > 0 && j > c->jobs && nn__joins_next(c, j - 1);
+    v->kind = is_depthwise(k, w.groups) ? DEPTHWISE : nn__is_planar_conv(c, n) ? PLANAR : DENSE;
     v->groups = 1;
     if (v->kind == DENSE) {
         int merged = nn__merged_groups(k, w.groups);
@@ -227,10 +304,13 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     if (code == 0)
         code = nn__conv_bias(c, j, bias, &v->c.bias, err);
     v->c.bias = bias;
-    choose_pieces(c, v, &w, v->kind == DENSE && is_flat(v, &w));
+    choose_pieces(c, v, &w, v->kind == DENSE && !joined && is_flat(v, &w));
+    if (joined)
+        join(c, v);
+    bool joins = nn__joins_next(c, j);
     s->context = v;
-    s->run = run_conv;
+    s->run = joins ? run_nothing : run_conv;
     static const char *const names[] = {"conv16", "conv16 planar", "depthwise16"};
-    s->info.kernel = names[v->kind];
+    s->info.kernel = joins ? "joined to next" : joined ? "depthwise, conv16" : names[v->kind];
     return code;
 }

@@ -33,7 +33,7 @@ static void find_lifetimes(const struct nn__compiler *c)
     for (int i = 0; i < (int)c->job_count; i++) {
         const struct nn__job *j = &c->jobs[i];
         for (int k = 0; k < j->in_count; k++)
-            touch(p, j->in[k], i);
+            touch(p, j->in[k], nn__joins_next(c, j) ? i + 1 : i);
         for (int k = 0; k < j->out_count; k++)
             touch(p, j->out[k], i);
         touch(p, j->add, i);

@@ -167,12 +167,29 @@ static struct nn_graph *residual_graph(void)
     return g;
 }
 
-/* Every number of threads, and a clone, give the bits of one thread. */
-static void test_threads_and_clones(void **state)
+/* Depthwise and 1 x 1 convolutions in turn, which threads compute in one go. */
+static struct nn_graph *separable_graph(void)
 {
-    (void)state;
+    struct nn_graph *g = nn_graph_create("separable", 5);
+    struct nn_conv stem = {.out = 32, .kernel = 3, .pads = {.same = true}};
+    nn_value x = nn_conv2d(g, nn_input(g, "input", 1, 26, 22), stem);
+    for (int stride = 1; stride <= 2; stride++) {
+        struct nn_conv deep = {.out = 32, .kernel = 3, .groups = 32, .stride = stride,
+                               .pads = {.same = true}};
+        struct nn_conv point = {.out = 32, .kernel = 1};
+        x = nn_activation(g, nn_conv2d(g, x, deep), NN_ACT_RELU6);
+        x = nn_activation(g, nn_conv2d(g, x, point), NN_ACT_RELU);
+    }
+    nn_graph_output(g, nn_global_avgpool(g, x), "pooled");
+    nn_graph_output(g, nn_softmax(g, nn_dense(g, nn_flatten(g, x), 7)), "p");
+    assert_int_equal(nn_graph_finish(g, NULL), 0);
+    return g;
+}
+
+/* Every number of threads, and a clone, give the bits of one thread. */
+static void check_threads_and_clones(struct nn_graph *g)
+{
     struct err err;
-    struct nn_graph *g = residual_graph();
     struct nn_run *one, *other;
     assert_int_equal(nn_run_create(&one, g, 2, NULL, NULL, &err), 0);
     size_t in = elements(nn_run_input_shape(one, 0), 2), n = 2 * 32;
@@ -192,6 +209,30 @@ static void test_threads_and_clones(void **state)
         pool_destroy(pool);
     }
     nn_run_destroy(one);
+    nn_graph_destroy(g);
+}
+
+static void test_threads_and_clones(void **state)
+{
+    (void)state;
+    check_threads_and_clones(residual_graph());
+    check_threads_and_clones(separable_graph());
+}
+
+/* The joined depthwise step does nothing, and with one thread nothing is joined. */
+static void test_joined_convolutions(void **state)
+{
+    (void)state;
+    struct nn_graph *g = separable_graph();
+    for (int threads = 1; threads <= 2; threads++) {
+        struct pool *pool = pool_create(threads);
+        struct nn_run *r;
+        assert_int_equal(nn_run_create(&r, g, 1, pool, NULL, NULL), 0);
+        assert_int_equal(uses_kernel(r, "joined to next"), threads == 2);
+        assert_int_equal(uses_kernel(r, "depthwise16"), threads == 1);
+        nn_run_destroy(r);
+        pool_destroy(pool);
+    }
     nn_graph_destroy(g);
 }
 
@@ -305,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolutions),    cmocka_unit_test(test_threads_and_clones),
+        cmocka_unit_test(test_joined_convolutions),
         cmocka_unit_test(test_fusion),          cmocka_unit_test(test_batch_is_images),
         cmocka_unit_test(test_ports),           cmocka_unit_test(test_limits),
         cmocka_unit_test(test_tables_are_limited),
