@@ -552,13 +552,13 @@ void nn_graph_freeze(struct nn_graph *g, nn_value upto)
     free(needed);
 }
 
-int nn_graph_adopt(struct nn_graph *g, const struct nn_graph *from)
+int nn_graph_adopt(struct nn_graph *g, const struct nn_graph *from, bool frozen_only)
 {
     int copied = 0;
     for (size_t i = 0; i < g->value_count; i++) {
         struct nn_tensor *t = &g->values[i];
         nn_value v = t->data ? nn_graph_find(from, t->name) : NN_NONE;
-        if (!nn__is_constant(from, v))
+        if (!nn__is_constant(from, v) || (frozen_only && t->trainable))
             continue;
         const struct nn_tensor *s = nn__value(from, v);
         if (s->dtype != t->dtype || !nn__shape_equal(&s->shape, &t->shape))

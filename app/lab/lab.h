@@ -29,7 +29,7 @@ enum lab_command {
 struct lab_values {
     /* data */
     const char *data, *votes, *out;
-    bool dedup;
+    bool dedup, new_head;
     int split; /* enum nn_split */
     /* network */
     const char *net, *init, *freeze;

@@ -65,6 +65,9 @@ static const struct option_spec specs[] = {
            "its network is taken too."),
     STRING(net, "freeze", freeze, "VALUE", ALL_TRAINING,
            "Do not train what this value of the network depends on."),
+    FLAG(net, "new-head", new_head, "no", ALL_TRAINING,
+         "With --net, --init and --freeze: take only what is frozen from --init; the rest of the "
+         "network starts fresh."),
     NUMBER(net, "mean", mean, 0, 1, "0.5", ALL_TRAINING, "Input is (pixel / 255 - mean) / std."),
     NUMBER(net, "std", std, 0.01, 1, "0.25", ALL_TRAINING, "See --mean."),
 

@@ -15,16 +15,16 @@
 
 /* ---- network ---- */
 
-static int adopt(struct nn_graph *g, const char *init, struct err *err)
+static int adopt(struct nn_graph *g, const struct lab_values *v, struct err *err)
 {
     struct nn_graph *from;
-    int rc = nn_onnx_load(&from, init, err);
+    int rc = nn_onnx_load(&from, v->init, err);
     if (rc < 0)
         return rc;
-    int copied = nn_graph_adopt(g, from);
+    int copied = nn_graph_adopt(g, from, v->new_head);
     nn_graph_destroy(from);
     if (copied == 0)
-        return err_set(err, ERR_RANGE, "%s: no weight fits the network", init);
+        return err_set(err, ERR_RANGE, "%s: no weight fits the network", v->init);
     return 0;
 }
 
@@ -44,14 +44,16 @@ static int build_graph(struct nn_graph **out, const struct lab_values *v, struct
     int rc;
     if (v->net == NULL && v->init == NULL)
         return err_set(err, ERR_NOT_FOUND, "no network: name one with --net or in a recipe");
+    if (v->new_head && (v->net == NULL || v->init == NULL || v->freeze == NULL))
+        return err_set(err, ERR_NOT_FOUND, "--new-head needs --net, --init and --freeze");
     if (v->net == NULL)
         rc = nn_onnx_load(out, v->init, err);
     else
         rc = nn_zoo_build(out, v->net, &options, err);
-    if (rc == 0 && v->net != NULL && v->init != NULL)
-        rc = adopt(*out, v->init, err);
     if (rc == 0 && v->freeze != NULL)
         rc = freeze(*out, v->freeze, err);
+    if (rc == 0 && v->net != NULL && v->init != NULL)
+        rc = adopt(*out, v, err);
     return rc;
 }
 

@@ -107,7 +107,7 @@ static void test_seed_decides_weights(void **state)
     size_t bytes = 4 * 9 * sizeof(float);
     assert_memory_equal(weights(a, "Conv_0.weight"), weights(b, "Conv_0.weight"), bytes);
     assert_memory_not_equal(weights(a, "Conv_0.weight"), weights(c, "Conv_0.weight"), bytes);
-    assert_int_equal(nn_graph_adopt(c, a), 11);
+    assert_int_equal(nn_graph_adopt(c, a, false), 11);
     assert_memory_equal(weights(a, "Conv_0.weight"), weights(c, "Conv_0.weight"), bytes);
     nn_graph_destroy(a);
     nn_graph_destroy(b);

@@ -188,6 +188,34 @@ static void test_transfer_keeps_what_is_frozen(void **state)
     str_free(&out);
 }
 
+/* One step at rate 0 shows what a training starts from. */
+static void test_a_new_head_starts_fresh(void **state)
+{
+    (void)state;
+    const char *base = trained_model(), *same = in(dir, "same-head"), *new = in(dir, "new-head");
+    const char *fresh = in(dir, "fresh-head");
+    struct str out = {0};
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0",
+               "--init", base, "--freeze", "v72", "--out", same),
+           0, &out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0",
+               "--init", base, "--freeze", "v72", "--new-head", "--out", new),
+           0, &out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0",
+               "--out", fresh),
+           0, &out);
+    const char *a = in(same, "model.onnx"), *b = in(new, "model.onnx");
+    assert_true(same_tensor(base, b, "Conv_24.weight"));
+    assert_true(same_tensor(base, a, "Conv_50.weight"));
+    assert_false(same_tensor(base, b, "Conv_50.weight"));
+    assert_true(same_tensor(in(fresh, "model.onnx"), b, "Conv_50.weight"));
+    str_clear(&out);
+    expect(RUN(&out, "train", recipe, "--data", faces, "--new-head", "--out", in(dir, "x")), 1,
+           &out);
+    assert_non_null(strstr(out.s, "--new-head"));
+    str_free(&out);
+}
+
 static void test_a_teacher_changes_what_is_learnt(void **state)
 {
     (void)state;
@@ -338,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_two_ranks_learn_what_one_does),
         cmocka_unit_test(test_a_failing_rank_ends_all),
         cmocka_unit_test(test_transfer_keeps_what_is_frozen),
+        cmocka_unit_test(test_a_new_head_starts_fresh),
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
         cmocka_unit_test(test_votes_train_the_second_head),
         cmocka_unit_test(test_nan_keeps_the_best_model),

@@ -66,10 +66,10 @@ size_t nn_graph_parameters(const struct nn_graph *g, bool trainable_only);
 int64_t nn_graph_macs(const struct nn_graph *g);
 
 /* Transfer learning. freeze: no parameter that `upto` depends on is trained from now on.
- * adopt: copies every weight of `from` whose name, type and shape also occur in g; returns how
- * many tensors were copied. */
+ * adopt: copies every weight of `from` whose name, type and shape also occur in g, with
+ * `frozen_only` no parameter that can be trained; returns how many tensors were copied. */
 void nn_graph_freeze(struct nn_graph *g, nn_value upto);
-int nn_graph_adopt(struct nn_graph *g, const struct nn_graph *from);
+int nn_graph_adopt(struct nn_graph *g, const struct nn_graph *from, bool frozen_only);
 
 /* Key/value text that travels with the ONNX file (metadata_props). NULL: no such key. */
 const char *nn_graph_meta(const struct nn_graph *g, const char *key);
