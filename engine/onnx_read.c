@@ -15,7 +15,8 @@
 
 enum { OPSET_MIN = 7, OPSET_MAX = 17 };
 
-/* The allocator of what protobuf-c unpacks; the graph has what it leaves. Each block remembers its size, so that the budget can be given back. */
+/* The allocator of what protobuf-c unpacks; the graph has what it leaves. Each block remembers its
+ * size, so that the budget can be given back. */
 
 union block {
     size_t size;
