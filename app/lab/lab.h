@@ -62,6 +62,11 @@ extern const struct command lab_commands[LAB_COMMAND_COUNT];
 command_fn lab_train, lab_evaluate, lab_photos, lab_crossval, lab_data, lab_models, lab_export,
     lab_quantize, lab_bench, lab_baseline, lab_ranking, lab_sentiment;
 
+/* The commands with a table of their own and one FOLDER: options into `values`, then run(). */
+typedef int lab_folder_fn(const char *folder, const void *values, struct err *err);
+int lab_folder(const struct option_set *set, const struct command *command, void *values,
+               lab_folder_fn *run, int argc, char **argv, struct err *err);
+
 /* `models show FILE`: nodes, shapes, kernels, memory; with --profile the time of each step. */
 int lab_show(const struct lab_values *v, const char *model, int batch, struct err *err);
 

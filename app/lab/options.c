@@ -198,3 +198,22 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
     [LAB_SENTIMENT] = {"sentiment", "FOLDER", "Train and measure the model that reads reviews",
                        lab_sentiment, 0, NULL},
 };
+
+int lab_folder(const struct option_set *set, const struct command *command, void *values,
+               lab_folder_fn *run, int argc, char **argv, struct err *err)
+{
+    struct options *options = NULL;
+    int count = 0;
+    int status = options_begin(&options, set, command, values, argc, argv, err);
+    if (status != OPTIONS_GO)
+        return status;
+    char *const *words = options_words(options, &count);
+    if (count == 1) {
+        status = run(words[0], values, err) < 0 ? STATUS_FAILED : STATUS_OK;
+    } else {
+        err_set(err, ERR_RANGE, "%s FOLDER: one folder is wanted", command->name);
+        status = STATUS_USAGE;
+    }
+    options_free(options);
+    return status;
+}

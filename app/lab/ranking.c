@@ -265,8 +265,9 @@ static const char *const notes[] = {
 static const struct command command = {"ranking", "FOLDER", "Measure how titles are ranked",
                                        lab_ranking, 0, notes};
 
-static int measure_folder(const char *folder, double lambda, struct err *err)
+static int measure_folder(const char *folder, const void *values, struct err *err)
 {
+    double lambda = ((const struct ranking_values *)values)->lambda;
     char path[4096];
     snprintf(path, sizeof path, "%s/u.data", folder);
     if (access(path, R_OK) == 0)
@@ -281,18 +282,5 @@ static int measure_folder(const char *folder, double lambda, struct err *err)
 int lab_ranking(int argc, char **argv, struct err *err)
 {
     struct ranking_values v;
-    struct options *options = NULL;
-    int count = 0;
-    int status = options_begin(&options, &set, &command, &v, argc, argv, err);
-    if (status != OPTIONS_GO)
-        return status;
-    char *const *words = options_words(options, &count);
-    if (count == 1) {
-        status = measure_folder(words[0], v.lambda, err) < 0 ? STATUS_FAILED : STATUS_OK;
-    } else {
-        err_set(err, ERR_RANGE, "ranking FOLDER: one folder is wanted");
-        status = STATUS_USAGE;
-    }
-    options_free(options);
-    return status;
+    return lab_folder(&set, &command, &v, measure_folder, argc, argv, err);
 }

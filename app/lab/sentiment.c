@@ -325,8 +325,9 @@ static int read_folder(struct corpus *c, const char *folder, struct err *err)
     return rc;
 }
 
-static int run(const char *folder, const struct sentiment_values *v, struct err *err)
+static int run(const char *folder, const void *values, struct err *err)
 {
+    const struct sentiment_values *v = values;
     struct corpus c = {0};
     int rc = read_folder(&c, folder, err);
     if (rc == ERR_OK) {
@@ -346,18 +347,5 @@ static int run(const char *folder, const struct sentiment_values *v, struct err 
 int lab_sentiment(int argc, char **argv, struct err *err)
 {
     struct sentiment_values v;
-    struct options *options = NULL;
-    int count = 0;
-    int status = options_begin(&options, &set, &command, &v, argc, argv, err);
-    if (status != OPTIONS_GO)
-        return status;
-    char *const *words = options_words(options, &count);
-    if (count == 1) {
-        status = run(words[0], &v, err) < 0 ? STATUS_FAILED : STATUS_OK;
-    } else {
-        err_set(err, ERR_RANGE, "sentiment FOLDER: one folder is wanted");
-        status = STATUS_USAGE;
-    }
-    options_free(options);
-    return status;
+    return lab_folder(&set, &command, &v, run, argc, argv, err);
 }
