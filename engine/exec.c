@@ -143,6 +143,12 @@ int nn__piece(const struct nn__compiler *c, int all, int cuts, int unit)
     return size < most ? size : most;
 }
 
+bool nn__even(const struct nn__compiler *c, int rows)
+{
+    int threads = c->threads > 1 ? c->threads : 1;
+    return (rows + threads - 1) / threads * threads * 10 <= rows * 11;
+}
+
 const float *nn__floats_of(const struct nn__compiler *c, const struct nn_node *n, int i)
 {
     if (!nn__has(n, i) || !nn__is_constant(c->g, n->inputs[i]))

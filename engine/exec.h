@@ -106,6 +106,9 @@ int nn__cuts(const struct nn__compiler *c, int64_t macs);
 /* Units of `all` in each of about `cuts` pieces, so that no thread gets more than another and, where
  * that leaves a choice, a multiple of `unit`. */
 int nn__piece(const struct nn__compiler *c, int all, int cuts, int unit);
+/* Can the threads divide so many rows, give or take a tenth? Where they can, they do: each then
+ * finds in its own cache what it wrote in the step before. */
+bool nn__even(const struct nn__compiler *c, int rows);
 /* The thread's scratch memory while a step runs. */
 static inline float *nn__scratch(const struct nn__env *e, int thread)
 {

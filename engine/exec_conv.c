@@ -173,9 +173,7 @@ static void flatten(struct conv *v, int cuts)
 static bool divide_channels(const struct nn__compiler *c, int rows, int64_t weights)
 {
     enum { CACHE = 256 * 1024 }; /* floats */
-    int threads = c->threads > 1 ? c->threads : 1;
-    int most = (rows + threads - 1) / threads * threads;
-    return weights > CACHE || most * 10 > rows * 11;
+    return weights > CACHE || !nn__even(c, rows);
 }
 
 static bool is_depthwise(const struct nn_shape *k, int groups)

@@ -1,4 +1,4 @@
-/* Pools of C16 images. Each piece pools some blocks of one image. */
+/* Pools of C16 images. Each piece pools some blocks and rows of one image. */
 #include "exec.h"
 
 #include "base/pool.h"
@@ -7,7 +7,7 @@ struct pool16 {
     struct nn_pool16 p; /* all but the pointers */
     struct nn__view x, y;
     bool max, bytes;
-    int piece; /* blocks */
+    int blocks_a_piece, rows_a_piece, block_pieces, row_pieces; /* of an image */
 };
 
 struct pool16_call {
@@ -17,27 +17,44 @@ struct pool16_call {
     float *y;
 };
 
-static void run_blocks(void *arg, int begin, int end, int thread)
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows [r0, r1) of some blocks: a pool of fewer rows whose image begins further up. */
+static void run_rows(const struct pool16_call *call, size_t image, int b0, int b1, int r0, int r1)
+{
+    const struct pool16 *c = call->c;
+    struct nn_pool16 p = c->p;
+    size_t x = c->x.start + image * c->x.image;
+    size_t y = c->y.start + image * c->y.image + (size_t)r0 * p.y_row;
+    p.top -= r0 * p.stride_h;
+    p.oh = r1 - r0;
+    if (c->bytes) {
+        struct nn_qpool16 q = {p, (const uint8_t *)call->x + x, (uint8_t *)call->y + y};
+        call->e->k->qmaxpool16(&q, b0, b1);
+        return;
+    }
+    p.x = call->x + x;
+    p.y = call->y + y;
+    if (c->max)
+        call->e->k->maxpool16(&p, b0, b1);
+    else
+        call->e->k->avgpool16(&p, b0, b1);
+}
+
+static void run_pieces(void *arg, int begin, int end, int thread)
 {
     const struct pool16_call *call = arg;
     const struct pool16 *c = call->c;
     (void)thread;
     for (int i = begin; i < end; i++) {
-        int image = i / c->x.planes, block = i % c->x.planes;
-        if (c->bytes) {
-            size_t x = c->x.start + (size_t)image * c->x.image;
-            size_t y = c->y.start + (size_t)image * c->y.image;
-            struct nn_qpool16 q = {c->p, (const uint8_t *)call->x + x, (uint8_t *)call->y + y};
-            call->e->k->qmaxpool16(&q, block, block + 1);
-            continue;
-        }
-        struct nn_pool16 p = c->p;
-        p.x = call->x + c->x.start + (size_t)image * c->x.image;
-        p.y = call->y + c->y.start + (size_t)image * c->y.image;
-        if (c->max)
-            call->e->k->maxpool16(&p, block, block + 1);
-        else
-            call->e->k->avgpool16(&p, block, block + 1);
+        int row = i % c->row_pieces * c->rows_a_piece;
+        int block = i / c->row_pieces % c->block_pieces * c->blocks_a_piece;
+        run_rows(call, (size_t)(i / (c->row_pieces * c->block_pieces)), block,
+                 min_int(block + c->blocks_a_piece, c->x.planes), row,
+                 min_int(row + c->rows_a_piece, c->p.oh));
     }
 }
 
@@ -45,7 +62,18 @@ static void run_pool(const struct nn__step *s, const struct nn__env *e)
 {
     const struct pool16 *c = s->context;
     struct pool16_call call = {c, e, e->at[s->in[0]], e->at[s->out[0]]};
-    pool_for(e->pool, c->x.images * c->x.planes, c->piece, run_blocks, &call);
+    pool_for(e->pool, c->x.images * c->block_pieces * c->row_pieces, 1, run_pieces, &call);
+}
+
+static void choose_pieces(const struct nn__compiler *c, struct pool16 *p)
+{
+    int64_t pixels = (int64_t)p->x.images * p->x.planes * p->p.h * p->p.w;
+    int cuts = (nn__cuts(c, pixels * 64) + p->x.images - 1) / p->x.images;
+    bool by_row = nn__even(c, p->p.oh);
+    p->blocks_a_piece = nn__piece(c, p->x.planes, by_row ? 1 : cuts, 1);
+    p->rows_a_piece = nn__piece(c, p->p.oh, by_row ? cuts : 1, 1);
+    p->block_pieces = (p->x.planes + p->blocks_a_piece - 1) / p->blocks_a_piece;
+    p->row_pieces = (p->p.oh + p->rows_a_piece - 1) / p->rows_a_piece;
 }
 
 static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
@@ -56,13 +84,12 @@ static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__s
     p->y = nn__view(nn__place(c, j->out[0]));
     p->max = max;
     p->bytes = j->mode == NN_Q16;
-    int planes = p->x.images * p->x.planes;
-    p->piece = nn__piece(c, planes, nn__cuts(c, (int64_t)planes * w->in[0] * w->in[1] * 64), 1);
     p->p = (struct nn_pool16){
         .x_plane = p->x.plane, .x_row = p->x.row, .y_plane = p->y.plane, .y_row = p->y.row,
         .h = w->in[0], .w = w->in[1], .oh = w->out[0], .ow = w->out[1],
         .kh = w->kernel[0], .kw = w->kernel[1], .stride_h = w->stride[0],
         .stride_w = w->stride[1], .top = w->pad[0], .left = w->pad[1], .count_pad = count_pad};
+    choose_pieces(c, p);
     s->context = p;
     s->run = run_pool;
     s->info.kernel = p->bytes ? "qmaxpool16" : max ? "maxpool16" : "avgpool16";
