@@ -29,6 +29,7 @@ nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_instance_norm, nn__prepare_batchnorm,
     nn__prepare_batchnorm16, nn__prepare_matmul, nn__prepare_window,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
+    nn__prepare_qconcat16, nn__prepare_qavgpool16,
     nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_bconv16,
     nn__prepare_qadd16, nn__prepare_qmean16, nn__prepare_fill;
 
@@ -55,6 +56,11 @@ static inline int nn__width(const struct nn_shape *s)
 /* How many groups of a convolution to compute as one with zeros between them, so that each result
  * fills whole blocks; 0: too many. */
 int nn__merged_groups(const struct nn_shape *weights, int64_t groups);
+/* One input channel and one filter a group. */
+static inline bool nn__is_depthwise(const struct nn_shape *weights, int64_t groups)
+{
+    return weights->dims[1] == 1 && weights->dims[0] == groups;
+}
 /* A convolution that reads a plain input with a border and writes C16 (few input channels). */
 bool nn__is_planar_conv(const struct nn__compiler *c, const struct nn_node *n);
 /* Is this depthwise convolution computed by the next job, its only reader? See exec_conv.c. */

@@ -1,6 +1,7 @@
 /* Convolutions by dot products (struct nn_dot16): in bfloat16, in 8 bits, and what can be seen as
  * one of the latter: Gemm is a convolution with the size of the image, a sum of two images a
- * depthwise 1 x 1 with a residual, a global mean a depthwise one with the size of the image.
+ * depthwise 1 x 1 with a residual, a mean a depthwise one with equal weights, a part of a Concat a
+ * depthwise 1 x 1.
  *
  * In bfloat16 images stay floats: what a convolution reads of one is rounded into scratch first.
  *
@@ -9,6 +10,7 @@
 #include "exec.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/pool.h"
@@ -94,6 +96,39 @@ static void run_bytes(const struct nn__step *s, const struct nn__env *e)
     struct dot_call call = call_of(s, e);
     int pieces = call.c->block_pieces * call.c->row_pieces;
     pool_for(e->pool, call.c->x.images * pieces, 1, run_pieces, &call);
+}
+
+/* A step of several: groups of a convolution, or the parts of a Concat, each of its own input. */
+struct dot_list {
+    int count;
+    bool joined; /* part i reads input i */
+    struct dot *parts;
+};
+
+static void run_list(const struct nn__step *s, const struct nn__env *e)
+{
+    const struct dot_list *l = s->context;
+    for (int i = 0; i < l->count; i++) {
+        const struct dot *c = &l->parts[i];
+        struct dot_call call = {.c = c,
+                                .e = e,
+                                .x = e->at[s->in[l->joined ? i : 0]],
+                                .add = s->add >= 0 ? e->at[s->add] : NULL,
+                                .y = e->at[s->out[0]]};
+        pool_for(e->pool, c->x.images * c->block_pieces * c->row_pieces, 1, run_pieces, &call);
+    }
+}
+
+static struct dot_list *list_of(struct nn__compiler *c, struct nn__step *s, int count,
+                                const char *kernel)
+{
+    struct dot_list *l = nn__context(c, sizeof *l);
+    l->count = count;
+    l->parts = nn__context(c, sizeof *l->parts * (size_t)count);
+    s->context = l;
+    s->run = run_list;
+    s->info.kernel = kernel;
+    return l;
 }
 
 /* Planes of the image at work. */
@@ -219,9 +254,10 @@ static void set_channel(const struct nn__compiler *c, const struct nn__job *j, f
     bias[o] = (float)((given ? given[o] : 0) - s * x->zero * sum);
 }
 
-/* Packs s8 weights; a Gemm's are brought to [oc][ic] first. */
-static int pack_codes(struct nn__compiler *c, const struct nn__job *j, struct dot *v, int oc,
-                      float *scale, float *bias, struct err *err)
+/* Packs the s8 weights of output channels [first, first + oc), which are `groups` groups: between
+ * them lie zeros. A Gemm's are brought to [oc][ic] first. */
+static int pack_codes(struct nn__compiler *c, const struct nn__job *j, struct dot *v, int first,
+                      int oc, int groups, float *scale, float *bias, struct err *err)
 {
     const struct nn_node *n = j->node;
     const struct nn__coded *w = nn__codes_of(c, n->inputs[1]);
@@ -229,20 +265,22 @@ static int pack_codes(struct nn__compiler *c, const struct nn__job *j, struct do
     const struct nn_tensor *scales = nn__value(c->g, w->scale);
     bool across = n->op == NN_OP_GEMM && !nn__attr_int(n, "transB", 0);
     bool one = nn__shape_elements(&scales->shape, 1) == 1;
-    size_t each = (size_t)v->c.ic * (size_t)(v->c.kh * v->c.kw);
+    size_t row = (size_t)v->c.ic * (size_t)(v->c.kh * v->c.kw), each = row / (size_t)groups;
     size_t size = nn_dot16_size(oc, v->c.ic, v->c.kh, v->c.kw);
     float *packed = nn__plan_floats(c->plan, (int64_t)(size / sizeof(float)), err);
-    int8_t *rows = packed ? mem_try_aligned(each * (size_t)oc, 1) : NULL;
+    int8_t *rows = packed ? mem_try_aligned(row * (size_t)oc, 1) : NULL;
     if (!rows)
         return err_set(err, ERR_NO_MEMORY, "no memory for the weights of %s", n->name);
+    memset(rows, 0, row * (size_t)oc);
     for (int o = 0; o < oc; o++) {
         double sum = 0;
+        size_t group = (size_t)(o / (oc / groups)), from = (size_t)(first + o);
+        int8_t *to = rows + (size_t)o * row + group * each;
         for (size_t i = 0; i < each; i++) {
-            int8_t code = across ? codes[i * (size_t)oc + (size_t)o] : codes[(size_t)o * each + i];
-            rows[(size_t)o * each + i] = code;
-            sum += code;
+            to[i] = across ? codes[i * (size_t)oc + from] : codes[from * each + i];
+            sum += to[i];
         }
-        set_channel(c, j, scale, bias, o, nn__element(scales, one ? 0 : o), sum);
+        set_channel(c, j, scale, bias, first + o, nn__element(scales, one ? 0 : first + o), sum);
     }
     nn_qconv16_pack(rows, oc, v->c.ic, v->c.kh, v->c.kw, (int8_t *)packed);
     mem_free_aligned(rows);
@@ -283,45 +321,74 @@ static int window_of(const struct nn__compiler *c, const struct nn_node *n, stru
     return 0;
 }
 
+static int prepare_depthwise(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                             const struct nn_window *w, float *scale, float *bias, struct err *err)
+{
+    struct dot *v = nn__context(c, sizeof *v);
+    int oc = (int)nn__shape_of(c, j->node->outputs[0])->dims[1];
+    v->kind = DEPTHWISE_BYTES;
+    set_geometry(c, j, v, w, j->add);
+    set_quant(c, v, j->node->outputs[0], j->epilogue->add);
+    v->c.scale = scale;
+    v->c.bias = bias;
+    s->info.weight_bytes = sizeof(float) * nn_depthwise16_size(oc, v->c.kh, v->c.kw);
+    finish(s, v, "qdepthwise16");
+    return pack_depthwise(c, j, v, oc, scale, bias, err);
+}
+
+/* Step `v` reads, and writes, from these channel blocks on. */
+static void start_at(struct dot *v, size_t x_block, size_t y_block)
+{
+    v->x_start += x_block * v->x.plane;
+    v->y.start += y_block * v->y.plane;
+    v->add.start += y_block * v->add.plane;
+}
+
+/* Groups are computed as few dense convolutions (nn__merged_groups). */
+static int prepare_groups(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                          const struct nn_window *w, float *scale, float *bias, struct err *err)
+{
+    const struct nn_node *n = j->node;
+    int merged = w->groups > 1 ? nn__merged_groups(nn__shape_of(c, n->inputs[1]), w->groups) : 1;
+    int count = w->groups / merged, code = 0;
+    int ic = (int)nn__shape_of(c, n->inputs[0])->dims[1] / count;
+    int oc = (int)nn__shape_of(c, n->outputs[0])->dims[1] / count;
+    struct dot_list *l = list_of(c, s, count, "qconv16");
+    for (int i = 0; i < count && code == 0; i++) {
+        struct dot *v = &l->parts[i];
+        set_geometry(c, j, v, w, j->add);
+        set_quant(c, v, n->outputs[0], j->epilogue->add);
+        start_at(v, (size_t)(i * ic / 16), (size_t)(i * oc / 16));
+        v->blocks = nn_blocks(oc);
+        v->c.ic = ic;
+        v->c.scale = scale + i * oc;
+        v->c.bias = bias + i * oc;
+        choose_pieces(v);
+        code = pack_codes(c, j, v, i * oc, oc, merged, scale, bias, err);
+        s->info.weight_bytes += nn_dot16_size(oc, ic, v->c.kh, v->c.kw);
+    }
+    return code;
+}
+
 int nn__prepare_qconv16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                         struct err *err)
 {
     const struct nn_node *n = j->node;
-    struct dot *v = nn__context(c, sizeof *v);
     struct nn_window w;
     int code = window_of(c, n, &w, err);
     if (code < 0)
         return code;
-    int oc = (int)nn__shape_of(c, n->outputs[0])->dims[1];
-    size_t lanes = (size_t)nn_blocks(oc) * 16;
+    size_t lanes = (size_t)nn_blocks((int)nn__shape_of(c, n->outputs[0])->dims[1]) * 16;
     float *scale = nn__context(c, sizeof *scale * lanes);
     float *bias = nn__context(c, sizeof *bias * lanes);
-    v->kind = w.groups > 1 ? DEPTHWISE_BYTES : BYTES;
-    set_geometry(c, j, v, &w, j->add);
-    set_quant(c, v, n->outputs[0], j->epilogue->add);
-    v->c.ic = (int)nn__shape_of(c, n->inputs[0])->dims[1];
-    v->c.scale = scale;
-    v->c.bias = bias;
-    bool depthwise = v->kind == DEPTHWISE_BYTES;
-    code = depthwise ? pack_depthwise(c, j, v, oc, scale, bias, err)
-                     : pack_codes(c, j, v, oc, scale, bias, err);
-    s->info.weight_bytes = depthwise
-                               ? sizeof(float) * nn_depthwise16_size(oc, v->c.kh, v->c.kw)
-                               : nn_dot16_size(oc, v->c.ic, v->c.kh, v->c.kw);
-    finish(s, v, depthwise ? "qdepthwise16" : "qconv16");
-    return code;
+    bool depthwise = w.groups > 1 && nn__is_depthwise(nn__shape_of(c, n->inputs[1]), w.groups);
+    return (depthwise ? prepare_depthwise : prepare_groups)(c, j, s, &w, scale, bias, err);
 }
 
-/* A depthwise window whose weights are all 1; its sums are multiplied by `factor`. */
-static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
-                       const struct nn_window *w, int add, double factor, const char *kernel,
-                       struct err *err)
+/* The weights of a depthwise window: ones, whose sums are multiplied by `factor`. */
+static int set_ones(struct nn__compiler *c, struct dot *v, const struct nn__quant *x,
+                    double factor, struct err *err)
 {
-    struct dot *v = nn__context(c, sizeof *v);
-    const struct nn_node *n = j->node;
-    const struct nn__quant *x = &c->quant[n->inputs[0]];
-    set_geometry(c, j, v, w, add);
-    set_quant(c, v, n->outputs[0], add >= 0 ? n->inputs[1] : NN_NONE);
     int taps = v->c.kh * v->c.kw, lanes = v->blocks * 16;
     float *ones = nn__plan_floats(c->plan, (int64_t)lanes * (taps + 2), err);
     if (!ones)
@@ -337,17 +404,70 @@ static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct n
     v->c.w = ones;
     v->c.scale = scale;
     v->c.bias = bias;
-    finish(s, v, kernel);
     return 0;
+}
+
+/* Sums of windows, or of two images, multiplied by `factor`. */
+static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                       const struct nn_window *w, int add, double factor, const char *kernel,
+                       struct err *err)
+{
+    struct dot *v = nn__context(c, sizeof *v);
+    const struct nn_node *n = j->node;
+    set_geometry(c, j, v, w, add);
+    set_quant(c, v, n->outputs[0], add >= 0 ? n->inputs[1] : NN_NONE);
+    int code = set_ones(c, v, &c->quant[n->inputs[0]], factor, err);
+    finish(s, v, kernel);
+    return code;
+}
+
+/* A window of one pixel. */
+static struct nn_window pixel(const struct nn_shape *x)
+{
+    int h = nn__height(x), width = nn__width(x);
+    return (struct nn_window){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1},
+                              .in = {h, width}, .out = {h, width}};
+}
+
+/* Concat along the channels: each part is brought to the scale of the result. */
+int nn__prepare_qconcat16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                          struct err *err)
+{
+    const struct nn_node *n = j->node;
+    struct dot_list *l = list_of(c, s, j->in_count, "qconcat16");
+    size_t block = 0;
+    l->joined = true;
+    for (int i = 0; i < j->in_count; i++) {
+        struct dot *v = &l->parts[i];
+        struct nn__job part = *j;
+        struct nn_window w = pixel(nn__shape_of(c, n->inputs[i]));
+        part.in = &j->in[i];
+        set_geometry(c, &part, v, &w, -1);
+        set_quant(c, v, n->outputs[0], NN_NONE);
+        v->blocks = v->x.planes;
+        start_at(v, 0, block);
+        block += (size_t)v->blocks;
+        if (set_ones(c, v, &c->quant[n->inputs[i]], 1, err) < 0)
+            return ERR_NO_MEMORY;
+        choose_pieces(v);
+    }
+    return 0;
+}
+
+int nn__prepare_qavgpool16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                           struct err *err)
+{
+    struct nn_window w;
+    int code = nn__window(c->g, j->node, &w, err);
+    return code < 0 ? code
+                    : sum_windows(c, j, s, &w, -1, 1.0 / (w.kernel[0] * w.kernel[1]),
+                                  "qavgpool16", err);
 }
 
 int nn__prepare_qadd16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                        struct err *err)
 {
-    const struct nn_shape *x = nn__shape_of(c, j->node->inputs[0]);
-    int h = nn__height(x), width = nn__width(x);
-    struct nn_window w = {.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1},
-                          .in = {h, width}, .out = {h, width}};
+    struct nn_window w = pixel(nn__shape_of(c, j->node->inputs[0]));
     return sum_windows(c, j, s, &w, j->in[1], 1, "qadd16", err);
 }
 

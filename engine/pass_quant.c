@@ -8,6 +8,8 @@
  *
  *   Conv, Gemm           s8 weights (depthwise: any), zero point 0, a scale or one a channel
  *   Add, GlobalAveragePool    on images
+ *   AveragePool          without borders
+ *   Concat               along the channels, in whole blocks
  *   MaxPool              between equal scales
  *
  * Batch norm, residuals and clips have joined their producer before. */
@@ -162,9 +164,9 @@ static bool fits_conv(const struct quantise *q, const struct nn_node *n)
     if (x->rank != 4 || nn__shape_elements(nn__shape_of(q->c, n->outputs[0]), 1) == 0 ||
         !fits_bias(q, n, k->dims[0]))
         return false;
-    if (groups == 1)
-        return fits_weights(q, n, 0);
-    return nn__floats_of(q->c, n, 1) && k->dims[1] == 1 && groups == k->dims[0];
+    if (groups > 1 && nn__is_depthwise(k, groups))
+        return nn__floats_of(q->c, n, 1) != NULL;
+    return fits_weights(q, n, 0) && (groups == 1 || nn__merged_groups(k, groups) > 0);
 }
 
 static bool fits_gemm(const struct quantise *q, const struct nn_node *n)
@@ -200,6 +202,21 @@ static bool fits_add(const struct quantise *q, const struct nn_node *n, nn_value
            nn__shape_equal(nn__shape_of(q->c, x), nn__shape_of(q->c, other));
 }
 
+static bool fits_avgpool(const struct quantise *q, const struct nn_node *n)
+{
+    struct nn_window w;
+    return nn__fits_c16(q->c, n) && nn__window(q->g, n, &w, NULL) == 0 &&
+           !(w.pad[0] | w.pad[1] | w.pad[2] | w.pad[3]);
+}
+
+static bool fits_concat(const struct quantise *q, const struct nn_node *n)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (bytes_of(q, n->inputs[i]) == NN_NONE)
+            return false;
+    return nn__fits_c16(q->c, n);
+}
+
 /* Can the node read the bytes x in the place of its first input? */
 static bool fits_node(const struct quantise *q, const struct nn_node *n, nn_value x)
 {
@@ -212,6 +229,10 @@ static bool fits_node(const struct quantise *q, const struct nn_node *n, nn_valu
         return fits_maxpool(q, n, x);
     case NN_OP_ADD:
         return fits_add(q, n, x);
+    case NN_OP_AVGPOOL:
+        return fits_avgpool(q, n);
+    case NN_OP_CONCAT:
+        return fits_concat(q, n);
     case NN_OP_GLOBAL_AVGPOOL:
         return nn__shape_of(q->c, x)->rank == 4;
     default:
@@ -235,8 +256,8 @@ static void convert_node(struct quantise *q, int index)
     int r = quantised_by(q, n);
     e->bytes = true;
     read_bytes(q, &n->inputs[0], x);
-    if (n->op == NN_OP_ADD)
-        read_bytes(q, &n->inputs[1], bytes_of(q, n->inputs[1]));
+    for (int i = 1; i < n->input_count && (n->op == NN_OP_ADD || n->op == NN_OP_CONCAT); i++)
+        read_bytes(q, &n->inputs[i], bytes_of(q, n->inputs[i]));
     if (e->add != NN_NONE && bytes_of(q, e->add) != NN_NONE)
         read_bytes(q, &e->add, bytes_of(q, e->add));
     if (r < 0)

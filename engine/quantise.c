@@ -254,9 +254,8 @@ static bool has_weights(const struct nn_graph *g, const struct nn_node *n)
         (n->input_count > 2 && !is_float_constant(g, n, 2)))
         return false;
     const struct nn_shape *w = nn_graph_shape(g, n->inputs[1]);
-    int64_t groups = nn__attr_int(n, "group", 1);
     if (n->op == NN_OP_CONV)
-        return w->rank == 4 && (groups == 1 || (groups == w->dims[0] && w->dims[1] == 1));
+        return w->rank == 4;
     return !nn__attr_int(n, "transA", 0) && nn__attr_float(n, "alpha", 1) == 1 &&
            nn__attr_float(n, "beta", 1) == 1;
 }
@@ -296,8 +295,11 @@ static void choose_for(struct nn_quantiser *q, const struct nn_node *n, const in
         choose_input(q, in[0]);
     } else if (n->op == NN_OP_MAXPOOL) {
         choose_alike(q, n);
-    } else if (n->op == NN_OP_GLOBAL_AVGPOOL) {
+    } else if (n->op == NN_OP_GLOBAL_AVGPOOL || n->op == NN_OP_AVGPOOL) {
         choose(q, in[0]);
+    } else if (n->op == NN_OP_CONCAT && nn_graph_shape(g, in[0])->rank == 4) {
+        for (int i = 0; i < n->input_count; i++)
+            choose(q, in[i]);
     } else if (n->op == NN_OP_ADD &&
                nn__shape_equal(nn_graph_shape(g, in[0]), nn_graph_shape(g, in[1]))) {
         bool first = joins(g, uses, in[0], in[1]), second = joins(g, uses, in[1], in[0]);

@@ -210,10 +210,10 @@ static const struct conv_case {
     int in, h, w, out, kernel, stride;
     bool depthwise;
 } convs[] = {
-    {1, 13, 12, 20, 3, 1, false},  {3, 15, 14, 33, 3, 2, false}, {16, 8, 8, 16, 1, 1, false},
-    {37, 9, 7, 50, 1, 1, false},   {37, 9, 7, 18, 3, 1, false},  {64, 6, 6, 96, 3, 1, false},
-    {20, 11, 12, 7, 5, 2, false},  {40, 9, 9, 24, 1, 2, false},  {24, 10, 9, 24, 3, 1, true},
-    {33, 11, 12, 33, 3, 2, true},  {16, 7, 7, 16, 5, 1, true},
+    {1, 13, 12, 20, 3, 1, false}, {3, 15, 14, 33, 3, 2, false}, {16, 8, 8, 16, 1, 1, false},
+    {37, 9, 7, 50, 1, 1, false},  {37, 9, 7, 18, 3, 1, false},  {64, 6, 6, 96, 3, 1, false},
+    {20, 11, 12, 7, 5, 2, false}, {40, 9, 9, 24, 1, 2, false},  {24, 10, 9, 24, 3, 1, true},
+    {33, 11, 12, 33, 3, 2, true}, {16, 7, 7, 16, 5, 1, true},
 };
 
 static void build_conv(struct net *n, int variant)
@@ -301,6 +301,31 @@ static void test_pools(void **state)
         struct nn_run *r = check(build_pools, i);
         assert_int_equal(count_kernel(r, "qmaxpool16"), 1);
         assert_int_equal(count_kernel(r, "qmean16"), i == 2);
+        nn_run_destroy(r);
+    }
+}
+
+/* Branches that meet: a mean of windows, groups, a join of tensors with different scales. */
+static void build_branches(struct net *n, int variant)
+{
+    struct nn_pool pool = {.kernel = 2, .stride = 2};
+    nn_value x = q(n, nn_input(n->g, "x", 32, 10, 8), 0.03f, 128);
+    nn_value a = q(n, relu(n, conv(n, x, 48, 3, 1, variant == 1 ? 4 : 2)), 0.02f, 0);
+    nn_value b = q(n, conv(n, x, variant == 2 ? 18 : 32, 1, 1, variant == 2 ? 2 : 1), 0.04f, 120);
+    x = q(n, nn_concat(n->g, a, b), 1.0f / STEP, 100);
+    x = nn_avgpool(n->g, x, pool);
+    nn_graph_output(n->g, variant == 3 ? x : q(n, x, 1.0f / STEP, 110), "y");
+}
+
+static void test_branches(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct nn_run *r = check(build_branches, i);
+        assert_int_equal(count_kernel(r, "qconv16"), 2);
+        assert_int_equal(count_kernel(r, "qconcat16"), 1);
+        assert_int_equal(count_kernel(r, "qavgpool16"), 1);
+        assert_int_equal(count_kernel(r, "to C16"), 0);
         nn_run_destroy(r);
     }
 }
@@ -425,7 +450,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolutions), cmocka_unit_test(test_floats_behind),
         cmocka_unit_test(test_residuals),    cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_dense),        cmocka_unit_test(test_quantiser),
+        cmocka_unit_test(test_branches),     cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_quantiser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
