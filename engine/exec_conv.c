@@ -172,7 +172,7 @@ static void flatten(struct conv *v, int cuts)
  * the output channels only where rows do not come out even or weights exceed the cache. */
 static bool divide_channels(const struct nn__compiler *c, int rows, int64_t weights)
 {
-    enum { CACHE = 256 * 1024 }; /* floats */
+    enum { CACHE = 160 * 1024 }; /* floats */
     return weights > CACHE || !nn__even(c, rows);
 }
 
