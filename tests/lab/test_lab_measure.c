@@ -15,12 +15,8 @@ static void test_evaluate_adds_up(void **state)
 {
     (void)state;
     const char *model = trained_model(), *sheet = in(dir, "report");
-    struct str out = {0};
-    expect(RUN(&out, "evaluate", model, "--data", faces, "--split", "PrivateTest", "--json",
-               "--out", sheet, "--samples", "5"),
-           0, &out);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
+    json_t *report = REPORT("evaluate", model, "--data", faces, "--split", "PrivateTest", "--out",
+                            sheet, "--samples", "5");
     json_t *confusion = json_object_get(report, "confusion");
     json_t *per_class = json_object_get(report, "per_class");
     json_int_t right = 0, all = 0;
@@ -49,7 +45,6 @@ static void test_evaluate_adds_up(void **state)
         assert_true(b.len > 50);
         free(b.data);
     }
-    str_free(&out);
 }
 
 /* Photographs without a face are counted, not skipped; folders that are no emotion are named. */
@@ -58,39 +53,29 @@ static void test_photos_are_looked_for_faces(void **state)
     (void)state;
     const char *photos = in(dir, "photos"), *happy = in(photos, "happy"), *look = in(dir, "faces");
     struct err err = {0};
-    struct str out = {0};
     assert_int_equal(path_make_dirs(happy, &err), 0);
     static const char white[] = "P5 64 64 255\n";
     uint8_t picture[sizeof white - 1 + 64 * 64];
     memset(picture, 255, sizeof picture);
     memcpy(picture, white, sizeof white - 1);
     testing_write(in(happy, "a.pgm"), picture, sizeof picture);
-    expect(RUN(&out, "photos", trained_model(), "--data", photos, "--json", "--out", look), 0, &out);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
+    json_t *report = REPORT("photos", trained_model(), "--data", photos, "--out", look);
     assert_int_equal(json_integer_value(json_object_get(report, "count")), 1);
     assert_true(json_real_value(json_object_get(report, "found")) == 0.0);
     assert_true(json_real_value(json_object_get(report, "accuracy")) == 0.0);
     json_decref(report);
     assert_int_equal(access(in(look, "photos.png"), F_OK), 0);
     assert_int_equal(path_make_dirs(in(photos, "tired"), &err), 0);
-    str_clear(&out);
-    expect(RUN(&out, "photos", trained_model(), "--data", photos), 1, &out);
-    assert_non_null(strstr(out.s, "photos/tired: the folder's name is no emotion"));
-    str_clear(&out);
-    expect(RUN(&out, "photos", trained_model()), 2, &out);
-    str_free(&out);
+    SAYS(1, "photos/tired: the folder's name is no emotion", "photos", trained_model(), "--data",
+         photos);
+    SAYS(2, "--data DIR", "photos", trained_model());
 }
 
 static double accuracy_of(const char *model)
 {
-    struct str out = {0};
-    expect(RUN(&out, "evaluate", model, "--data", faces, "--json"), 0, &out);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
+    json_t *report = REPORT("evaluate", model, "--data", faces);
     double accuracy = json_real_value(json_object_get(report, "accuracy"));
     json_decref(report);
-    str_free(&out);
     return accuracy;
 }
 
@@ -101,9 +86,8 @@ static void test_learning_reaches_the_pattern(void **state)
     const char *folder = in(dir, "learnt"), *model = in(folder, "model.onnx");
     const char *bytes = in(folder, "int8.onnx");
     struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "25", "--mixup", "0", "--ema",
-               "0", "--shift", "0", "--rotate", "0", "--flip", "0", "--out", folder),
-           0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "25", "--mixup", "0", "--ema", "0",
+           "--shift", "0", "--rotate", "0", "--flip", "0", "--out", folder);
     assert_true(accuracy_of(model) > 0.7);
     str_clear(&out);
     expect(RUN(&out, "quantize", model, "--data", faces, "--out", bytes), 0, &out);
@@ -133,11 +117,9 @@ static void test_precisions(void **state)
     (void)state;
     const char *folder = in(dir, "rounded"), *model = in(folder, "model.onnx");
     struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--precision", "bf16", "--epochs", "1",
-               "--out", folder),
-           0, &out);
-    str_clear(&out);
-    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 0, &out);
+    PASSES("train", recipe, "--data", faces, "--precision", "bf16", "--epochs", "1", "--out",
+           folder);
+    PASSES("train", "--resume", "--out", folder, "--epochs", "2");
     struct bytes kept = read_file(folder, "recipe.conf");
     assert_non_null(strstr((const char *)kept.data, "precision = bf16"));
     free(kept.data);
@@ -216,7 +198,7 @@ static void test_data_counts_rows_and_duplicates(void **state)
 {
     (void)state;
     const char *path = in(dir, "twins.csv");
-    struct str s = {0}, out = {0};
+    struct str s = {0};
     struct rng rng;
     rng_seed(&rng, 2, 0);
     str_addf(&s, "emotion,pixels,Usage\n");
@@ -231,12 +213,10 @@ static void test_data_counts_rows_and_duplicates(void **state)
     add_row(&s, 4, "PrivateTest", &rng);
     testing_write(path, s.s, s.len);
     const char *look = in(dir, "look");
-    expect(RUN(&out, "data", path, "--json", "--out", look, "--samples", "2"), 0, &out);
+    json_t *report = REPORT("data", path, "--out", look, "--samples", "2");
     assert_int_equal(access(in(look, "classes.png"), F_OK), 0);
     assert_int_equal(access(in(look, "training.png"), F_OK), 0);
     assert_int_equal(access(in(look, "samples-happy.png"), F_OK), 0);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
     json_t *splits = json_object_get(report, "splits");
     json_t *training = json_object_get(splits, "Training");
     json_t *private_test = json_object_get(splits, "PrivateTest");
@@ -246,7 +226,6 @@ static void test_data_counts_rows_and_duplicates(void **state)
     json_decref(report);
     str_free(&twin);
     str_free(&s);
-    str_free(&out);
 }
 
 static void test_crossval_measures_every_fold(void **state)
@@ -267,21 +246,14 @@ static void test_crossval_measures_every_fold(void **state)
 static void test_bench_beside_opencv(void **state)
 {
     (void)state;
-    struct str out = {0};
-    expect(RUN(&out, "bench", trained_model(), "--against", "opencv", "--precision", "fp32",
-               "--batch", "1", "--threads", "2", "--runs", "1", "--json"),
-           0, &out);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
+    json_t *report = REPORT("bench", trained_model(), "--against", "opencv", "--precision", "fp32",
+                            "--batch", "1", "--threads", "2", "--runs", "1");
     json_t *row = json_array_get(json_object_get(report, "measurements"), 0);
     json_t *peer = json_object_get(row, "peer");
     assert_string_equal(json_string_value(json_object_get(peer, "engine")), "opencv");
     assert_true(json_real_value(json_object_get(peer, "difference")) < 1e-3);
     json_decref(report);
-    str_clear(&out);
-    expect(RUN(&out, "bench", trained_model(), "--against", "abacus"), 1, &out);
-    assert_non_null(strstr(out.s, "no peer is called abacus"));
-    str_free(&out);
+    SAYS(1, "no peer is called abacus", "bench", trained_model(), "--against", "abacus");
 }
 
 int main(void)

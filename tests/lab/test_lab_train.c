@@ -49,15 +49,9 @@ static void test_same_seed_same_model_whatever_the_threads(void **state)
 {
     (void)state;
     const char *one = in(dir, "one"), *two = in(dir, "two");
-    struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "1", "--out",
-               one),
-           0, &out);
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--threads", "2", "--out",
-               two),
-           0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--threads", "1", "--out", one);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--threads", "2", "--out", two);
     assert_same_file(one, two, "model.onnx");
-    str_free(&out);
 }
 
 static void skip_without_mpi(void)
@@ -74,9 +68,8 @@ static void test_two_ranks_learn_what_one_does(void **state)
     skip_without_mpi();
     const char *one = in(dir, "alone"), *two = in(dir, "shared");
     struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--schedule",
-               "constant", "--epochs", "2", "--threads", "1", "--out", one),
-           0, &out);
+    PASSES("train", recipe, "--data", faces, "--optimizer", "sgd", "--schedule", "constant",
+           "--epochs", "2", "--threads", "1", "--out", one);
     str_clear(&out);
     expect(RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", recipe, "--data", faces,
                "--optimizer", "sgd", "--schedule", "constant", "--epochs", "1", "--threads", "1",
@@ -84,10 +77,7 @@ static void test_two_ranks_learn_what_one_does(void **state)
            0, &out);
     assert_non_null(strstr(out.s, "epoch 1/1"));
     assert_null(strstr(strstr(out.s, "epoch 1/1") + 1, "epoch 1/1")); /* one rank speaks */
-    str_clear(&out);
-    expect(RUN(&out, "mpirun", "-n", "2", MOODREEL_LAB, "train", "--resume", "--epochs", "2",
-               "--out", two),
-           0, &out);
+    PASSES("mpirun", "-n", "2", MOODREEL_LAB, "train", "--resume", "--epochs", "2", "--out", two);
     struct bytes a = read_file(one, "checkpoint"), b = read_file(two, "checkpoint");
     struct bytes x = section(&a, "weights"), y = section(&b, "weights");
     assert_int_equal(x.len, y.len);
@@ -176,16 +166,13 @@ static void test_transfer_keeps_what_is_frozen(void **state)
 {
     (void)state;
     const char *base = trained_model(), *folder = in(dir, "transfer");
-    struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--init", base, "--freeze",
-               "v72", "--out", folder),
-           0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--init", base, "--freeze", "v72",
+           "--out", folder);
     const char *model = in(folder, "model.onnx");
     assert_true(same_tensor(base, model, "Conv_0.weight"));
     assert_true(same_tensor(base, model, "Conv_24.weight"));
     assert_false(same_tensor(base, model, "Conv_28.weight"));
     assert_false(same_tensor(base, model, "Conv_50.weight"));
-    str_free(&out);
 }
 
 /* One step at rate 0 shows what a training starts from. */
@@ -195,15 +182,12 @@ static void test_a_new_head_starts_fresh(void **state)
     const char *base = trained_model(), *same = in(dir, "same-head"), *new = in(dir, "new-head");
     const char *fresh = in(dir, "fresh-head");
     struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0",
-               "--init", base, "--freeze", "v72", "--out", same),
-           0, &out);
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0",
-               "--init", base, "--freeze", "v72", "--new-head", "--out", new),
-           0, &out);
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0",
-               "--out", fresh),
-           0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0", "--init",
+           base, "--freeze", "v72", "--out", same);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0", "--init",
+           base, "--freeze", "v72", "--new-head", "--out", new);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0", "--out",
+           fresh);
     const char *a = in(same, "model.onnx"), *b = in(new, "model.onnx");
     assert_true(same_tensor(base, b, "Conv_24.weight"));
     assert_true(same_tensor(base, a, "Conv_50.weight"));
@@ -221,45 +205,32 @@ static void test_a_teacher_changes_what_is_learnt(void **state)
     (void)state;
     const char *teacher = trained_model();
     const char *with = in(dir, "taught"), *without = in(dir, "untaught");
-    struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--teacher", teacher,
-               "--out", with),
-           0, &out);
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", without), 0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--teacher", teacher, "--out", with);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--out", without);
     assert_false(same_tensor(in(with, "model.onnx"), in(without, "model.onnx"), "Conv_50.weight"));
-    str_free(&out);
 }
 
 static void test_votes_train_the_second_head(void **state)
 {
     (void)state;
     const char *votes = in(dir, "votes.csv"), *folder = in(dir, "heads");
-    struct str s = {0}, out = {0};
+    struct str s = {0};
     str_addf(&s, "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,"
                  "unknown,NF\n");
     for (int i = 0; i < 4 * CLASSES + 4 * CLASSES + 1; i++)
         str_addf(&s, "x,y,%s\n", i % 2 == 0 ? "9,1,0,0,0,0,0,0,0,0" : "0,8,0,0,0,0,0,0,2,0");
     testing_write(votes, s.s, s.len);
-    expect(RUN(&out, "train", "--net", "moodreel-fast", "--data", faces, "--votes", votes,
-               "--epochs", "1", "--batch", "8", "--out", folder),
-           0, &out);
-    str_clear(&out);
-    expect(RUN(&out, "evaluate", in(folder, "model.onnx"), "--data", faces, "--votes", votes,
-               "--json"),
-           0, &out);
-    json_t *report = json_loads(out.s, 0, NULL);
-    assert_non_null(report);
+    PASSES("train", "--net", "moodreel-fast", "--data", faces, "--votes", votes, "--epochs", "1",
+           "--batch", "8", "--out", folder);
+    json_t *report =
+        REPORT("evaluate", in(folder, "model.onnx"), "--data", faces, "--votes", votes);
     json_t *ferplus = json_object_get(report, "ferplus");
     assert_int_equal(json_integer_value(json_object_get(ferplus, "count")), 2 * CLASSES + 1);
     assert_true(json_is_real(json_object_get(report, "both_heads_accuracy")));
     json_decref(report);
-    str_clear(&out);
-    expect(RUN(&out, "train", "--net", "moodreel-fast", "--data", faces, "--batch", "8", "--out",
-               in(dir, "voteless")),
-           1, &out);
-    assert_non_null(strstr(out.s, "the data no votes"));
+    SAYS(1, "the data no votes", "train", "--net", "moodreel-fast", "--data", faces, "--batch", "8",
+         "--out", in(dir, "voteless"));
     str_free(&s);
-    str_free(&out);
 }
 
 static void test_nan_keeps_the_best_model(void **state)
@@ -267,21 +238,15 @@ static void test_nan_keeps_the_best_model(void **state)
     (void)state;
     const char *folder = in(dir, "diverged");
     struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--optimizer", "sgd", "--clip", "0",
-               "--schedule", "step", "--step-every", "1", "--rate", "0.001", "--epochs", "1",
-               "--out", folder),
-           0, &out);
+    PASSES("train", recipe, "--data", faces, "--optimizer", "sgd", "--clip", "0", "--schedule",
+           "step", "--step-every", "1", "--rate", "0.001", "--epochs", "1", "--out", folder);
     struct bytes before = read_file(folder, "model.onnx");
     str_clear(&out);
     expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "9", "--rate", "100"), 1,
            &out);
     assert_non_null(strstr(out.s, "keeps the best model (epoch 1)"));
     assert_non_null(strstr(out.s, "the loss is not a number any more"));
-    struct bytes after = read_file(folder, "model.onnx");
-    assert_int_equal(before.len, after.len);
-    assert_memory_equal(before.data, after.data, before.len);
-    free(before.data);
-    free(after.data);
+    assert_unchanged(before, folder, "model.onnx");
     str_free(&out);
 }
 
@@ -290,7 +255,7 @@ static void test_full_disk_loses_nothing(void **state)
     (void)state;
     const char *folder = in(dir, "full");
     struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--out", folder);
     struct bytes model = read_file(folder, "model.onnx"),
                  state_file = read_file(folder, "checkpoint");
     const char *const again[] = {"train", "--resume", "--out", folder, "--epochs", "3", NULL};
@@ -298,13 +263,8 @@ static void test_full_disk_loses_nothing(void **state)
     expect(run(again, 100000, &out), 1, &out);
     assert_non_null(strstr(out.s, "File too large"));
     assert_non_null(strstr(out.s, folder));
-    struct bytes model2 = read_file(folder, "model.onnx"), state2 = read_file(folder, "checkpoint");
-    assert_memory_equal(model.data, model2.data, model.len);
-    assert_memory_equal(state_file.data, state2.data, state_file.len);
-    free(model.data);
-    free(model2.data);
-    free(state_file.data);
-    free(state2.data);
+    assert_unchanged(model, folder, "model.onnx");
+    assert_unchanged(state_file, folder, "checkpoint");
     str_clear(&out);
     expect(run(again, 0, &out), 0, &out);
     str_free(&out);
@@ -314,48 +274,31 @@ static void test_a_model_is_never_overwritten_by_another_training(void **state)
 {
     (void)state;
     const char *folder = in(dir, "kept");
-    struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--out", folder);
     struct bytes before = read_file(folder, "model.onnx");
     assert_int_equal(unlink(in(folder, "checkpoint")), 0);
-    str_clear(&out);
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 1, &out);
-    assert_non_null(strstr(out.s, "kept: holds a model already"));
-    str_clear(&out);
-    expect(RUN(&out, "train", "--resume", "--out", folder), 1, &out);
-    assert_non_null(strstr(out.s, "kept: there is no checkpoint to continue from"));
-    struct bytes after = read_file(folder, "model.onnx");
-    assert_int_equal(before.len, after.len);
-    assert_memory_equal(before.data, after.data, before.len);
-    free(before.data);
-    free(after.data);
-    str_free(&out);
+    SAYS(1, "kept: holds a model already", "train", recipe, "--data", faces, "--epochs", "1",
+         "--out", folder);
+    SAYS(1, "kept: there is no checkpoint to continue from", "train", "--resume", "--out", folder);
+    assert_unchanged(before, folder, "model.onnx");
 }
 
 static void test_checkpoint_must_fit(void **state)
 {
     (void)state;
     const char *folder = in(dir, "other");
-    struct str out = {0};
-    expect(RUN(&out, "train", recipe, "--data", faces, "--epochs", "1", "--out", folder), 0, &out);
-    str_clear(&out);
-    expect(RUN(&out, "train", recipe, "--data", faces, "--out", folder), 1, &out);
-    assert_non_null(strstr(out.s, "holds a training already"));
-    str_clear(&out);
-    expect(RUN(&out, "train", "--resume", "--out", folder, "--net", "cnn1"), 1, &out);
-    assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint does not belong to this"));
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--out", folder);
+    SAYS(1, "holds a training already", "train", recipe, "--data", faces, "--out", folder);
+    SAYS(1, "other/checkpoint: the checkpoint does not belong to this", "train", "--resume",
+         "--out", folder, "--net", "cnn1");
     struct bytes b = read_file(folder, "checkpoint");
     ((char *)b.data)[b.len / 2] ^= 1;
     testing_write(in(folder, "checkpoint"), b.data, b.len);
-    str_clear(&out);
-    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
-    assert_non_null(strstr(out.s, "other/checkpoint: the checkpoint is damaged"));
+    SAYS(1, "other/checkpoint: the checkpoint is damaged", "train", "--resume", "--out", folder,
+         "--epochs", "2");
     testing_write(in(folder, "checkpoint"), b.data, b.len / 2);
-    str_clear(&out);
-    expect(RUN(&out, "train", "--resume", "--out", folder, "--epochs", "2"), 1, &out);
-    assert_non_null(strstr(out.s, "other/checkpoint: "));
+    SAYS(1, "other/checkpoint: ", "train", "--resume", "--out", folder, "--epochs", "2");
     free(b.data);
-    str_free(&out);
 }
 
 int main(void)

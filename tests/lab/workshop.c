@@ -86,6 +86,26 @@ void expect(int got, int want, const struct str *output)
         fail_msg("status %d instead of %d:\n%s", got, want, output->s);
 }
 
+void expect_run(int want, const char *text, const char *const *args)
+{
+    struct str out = {0};
+    expect(run(args, 0, &out), want, &out);
+    if (strstr(out.s, text) == NULL)
+        fail_msg("'%s' does not say '%s'", out.s, text);
+    str_free(&out);
+}
+
+json_t *run_json(const char *const *args)
+{
+    struct str out = {0};
+    expect(run(args, 0, &out), 0, &out);
+    json_t *report = json_loads(out.s, 0, NULL);
+    if (report == NULL)
+        fail_msg("no JSON: %s", out.s);
+    str_free(&out);
+    return report;
+}
+
 /* ---- a small data set ---- */
 
 /* A stripe pattern for each class, with noise, so that there is something to learn. */
@@ -159,13 +179,18 @@ struct bytes read_file(const char *folder, const char *name)
     return b;
 }
 
+void assert_unchanged(struct bytes before, const char *folder, const char *name)
+{
+    struct bytes after = read_file(folder, name);
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.data, after.data, before.len);
+    free(before.data);
+    free(after.data);
+}
+
 void assert_same_file(const char *a, const char *b, const char *name)
 {
-    struct bytes x = read_file(a, name), y = read_file(b, name);
-    assert_int_equal(x.len, y.len);
-    assert_memory_equal(x.data, y.data, x.len);
-    free(x.data);
-    free(y.data);
+    assert_unchanged(read_file(a, name), b, name);
 }
 
 struct bytes section(const struct bytes *file, const char *name)

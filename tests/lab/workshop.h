@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
 #include "base/rng.h"
 #include "base/str.h"
 #include "support/testing.h"
@@ -43,6 +45,15 @@ int run(const char *const *args, rlim_t file_limit, struct str *output);
 #define RUN(output, ...) run((const char *const[]){__VA_ARGS__, NULL}, 0, output)
 void expect(int got, int want, const struct str *output);
 
+/* Runs the program; its status must be `want` and its output hold `text`. */
+void expect_run(int want, const char *text, const char *const *args);
+#define SAYS(want, text, ...) expect_run(want, text, (const char *const[]){__VA_ARGS__, NULL})
+#define PASSES(...) SAYS(0, "", __VA_ARGS__)
+
+/* Runs the program with --json; what it printed, a new object. */
+json_t *run_json(const char *const *args);
+#define REPORT(...) run_json((const char *const[]){__VA_ARGS__, "--json", NULL})
+
 /* Appends a CSV row: the stripe pattern of a class, with noise. */
 void add_row(struct str *s, int label, const char *usage, struct rng *rng);
 
@@ -51,6 +62,8 @@ struct bytes {
     size_t len;
 };
 struct bytes read_file(const char *folder, const char *name);
+/* That file must still hold `before`, which is freed. */
+void assert_unchanged(struct bytes before, const char *folder, const char *name);
 void assert_same_file(const char *a, const char *b, const char *name);
 
 /* The bytes of a section of a checkpoint (engine/checkpoint.h, "FORMAT"). */
