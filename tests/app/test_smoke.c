@@ -107,9 +107,8 @@ static void check_screenshot(const char *path, int want_width, int want_height)
 /* The window is up before or after the first picture: three threads report these. */
 static void await_start(struct program *p)
 {
-    static const struct program_wish wishes[] = {{"camera", "state", "live"},
-                                                 {"first_picture", NULL, NULL},
-                                                 {"state", "state", "live"}};
+    static const struct program_wish wishes[] = {
+        {"camera", "state", "live"}, {"first_picture", NULL, NULL}, {"state", "state", "live"}};
     program_events(p, wishes, sizeof wishes / sizeof wishes[0]);
 }
 
@@ -121,6 +120,28 @@ static void check_stats(struct program *p)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         assert_true(number(stats, keys[i]) >= 0);
     json_decref(stats);
+}
+
+/* The live app with the drawn face on a screen, up to its first reading. */
+static struct program *show_demo(struct screen *s)
+{
+    struct program *p = RUN(s, "--source", "demo", "--no-memory", "--config=");
+    await(p, "state", "state", "live");
+    check_faces(p);
+    return p;
+}
+
+/* SPACE, or a click on its hint, was pressed: a list for what the picture shows. */
+static void await_results(struct program *p)
+{
+    await(p, "state", "state", "results");
+    free(check_list(p, "picture"));
+}
+
+static void check_end(struct program *p)
+{
+    await(p, "exit", NULL, NULL);
+    assert_int_equal(program_end(p, NULL), 0);
 }
 
 static void test_without_a_screen(void **state)
@@ -158,9 +179,7 @@ static void test_keys(void **state)
     struct screen *s = screen_start("1280x720");
     if (!s)
         skip();
-    struct program *p = RUN(s, "--source", "demo", "--no-memory", "--config=");
-    await(p, "state", "state", "live");
-    check_faces(p);
+    struct program *p = show_demo(s);
     screen_key(s, "space");
     await(p, "state", "state", "results");
     char *first = check_list(p, "picture");
@@ -175,8 +194,7 @@ static void test_keys(void **state)
     screen_key(s, "space");
     free(check_list(p, "hand"));
     screen_key(s, "q");
-    await(p, "exit", NULL, NULL);
-    assert_int_equal(program_end(p, NULL), 0);
+    check_end(p);
     screen_stop(s);
     free(first);
     free(second);
@@ -200,13 +218,11 @@ static void test_wayland(void **state)
         await(p, "state", "state", "live");
         check_faces(p);
         screen_key(s, "space");
-        await(p, "state", "state", "results");
-        free(check_list(p, "picture"));
+        await_results(p);
         screen_key(s, "Escape");
         await(p, "state", "state", "live");
         screen_key(s, "q");
-        await(p, "exit", NULL, NULL);
-        assert_int_equal(program_end(p, NULL), 0);
+        check_end(p);
         check_screenshot(shot, 1280, 720);
     }
     unsetenv("ASAN_OPTIONS");
@@ -219,12 +235,9 @@ static void test_mouse(void **state)
     struct screen *s = screen_start("1280x720");
     if (!s)
         skip();
-    struct program *p = RUN(s, "--source", "demo", "--no-memory", "--config=");
-    await(p, "state", "state", "live");
-    check_faces(p);
+    struct program *p = show_demo(s);
     screen_click(s, 470, 688); /* the SPACE hint at the bottom */
-    await(p, "state", "state", "results");
-    free(check_list(p, "picture"));
+    await_results(p);
     screen_click(s, 600, 684); /* "back" */
     await(p, "state", "state", "live");
     screen_key(s, "q");
@@ -252,8 +265,7 @@ static void test_no_camera_offers_the_demo(void **state)
     program_events(p, demo, 2);
     check_faces(p);
     program_signal(p, SIGTERM);
-    await(p, "exit", NULL, NULL);
-    assert_int_equal(program_end(p, NULL), 0);
+    check_end(p);
     screen_stop(s);
 }
 
@@ -269,12 +281,10 @@ static void test_kiosk_goes_round_by_itself(void **state)
     screen_key(s, "f");
     await(p, "state", "state", "countdown");
     assert_false(program_saw(p, "faces")); /* nothing was read from a face before */
-    await(p, "state", "state", "results");
-    free(check_list(p, "picture"));
+    await_results(p);
     await(p, "state", "state", "attract");
     screen_key(s, "ctrl+alt+q");
-    await(p, "exit", NULL, NULL);
-    assert_int_equal(program_end(p, NULL), 0);
+    check_end(p);
     screen_stop(s);
 }
 
@@ -291,8 +301,7 @@ static void test_a_file_played_once_keeps_its_last_picture(void **state)
     await(p, "camera", "state", "ended");
     await(p, "stats", NULL, NULL);
     program_signal(p, SIGINT);
-    await(p, "exit", NULL, NULL);
-    assert_int_equal(program_end(p, NULL), 0);
+    check_end(p);
 }
 
 static int set_up(void **state)
