@@ -20,6 +20,7 @@ enum kind { BYTES, DEPTHWISE_BYTES, BFLOAT };
 struct dot {
     enum kind kind;
     bool y_bytes, add_bytes;
+    bool flat;               /* rows follow each other without gaps, in x, y and add */
     struct nn_dot16 c;       /* all but x, y, add */
     struct nn__view x, y, add;
     size_t x_start;          /* of the padded input */
@@ -174,19 +175,34 @@ static void run_bfloat(const struct nn__step *s, const struct nn__env *e)
     }
 }
 
-/* Some ten microseconds of a few blocks. */
-static void choose_pieces(struct dot *v)
+/* A flat image, seen as one long row so far, as at least `cuts` rows. */
+static void cut_row(struct dot *v, int cuts)
 {
-    enum { MACS = 1000000, BLOCKS = 4 };
-    bool depthwise = v->kind == DEPTHWISE_BYTES;
-    int64_t ic = depthwise ? 1 : v->c.ic;
-    v->blocks_a_piece = min_int(depthwise ? 1 : BLOCKS, v->blocks);
-    int64_t row = v->c.ow * ic * v->c.kh * v->c.kw * 16 * v->blocks_a_piece;
-    int64_t rows = MACS / (row > 0 ? row : 1);
-    v->rows_a_piece = rows < 1 ? 1 : rows > v->oh ? v->oh : (int)rows;
-    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
-    v->rows_a_piece = (v->oh + v->row_pieces - 1) / v->row_pieces;
+    enum { MOST = 64 };
+    for (int rows = cuts; rows <= MOST; rows++)
+        if (v->c.ow % rows == 0) {
+            v->oh = rows;
+            v->c.ow /= rows;
+            v->c.x_row = v->c.y_row = v->c.add_row = (size_t)v->c.ow * 16;
+            return;
+        }
+}
+
+/* Threads divide the rows; the output channels only where rows do not come out even. */
+static void choose_pieces(const struct nn__compiler *c, struct dot *v)
+{
+    enum { BLOCKS = 4, SPEED = 2 }; /* SPEED: beside floats */
+    int64_t ic = v->kind == DEPTHWISE_BYTES ? 1 : v->c.ic, images = v->x.images;
+    int64_t macs = ic * v->c.kh * v->c.kw * v->c.ow * v->oh * v->blocks * 16;
+    int cuts = (int)((nn__cuts(c, macs * images / SPEED) + images - 1) / images);
+    if (v->flat && v->kind != BFLOAT && cuts > 1)
+        cut_row(v, cuts);
+    bool by_block = !nn__even(c, v->oh);
+    v->blocks_a_piece = nn__piece(c, v->blocks, by_block ? cuts : 1, BLOCKS);
     v->block_pieces = (v->blocks + v->blocks_a_piece - 1) / v->blocks_a_piece;
+    cuts = (cuts + v->block_pieces - 1) / v->block_pieces;
+    v->rows_a_piece = nn__piece(c, v->oh, cuts, 1);
+    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
 }
 
 /* A 1 x 1 convolution sees an image without gaps as one long row. */
@@ -216,7 +232,8 @@ static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct
         .kh = w->kernel[0], .kw = w->kernel[1], .stride_h = w->stride[0],
         .stride_w = w->stride[1], .dilation_h = w->dilation[0], .dilation_w = w->dilation[1],
         .lo = j->epilogue->lo, .hi = j->epilogue->hi};
-    if (is_flat(v, w)) {
+    v->flat = is_flat(v, w);
+    if (v->flat) {
         v->c.ow *= v->oh;
         v->oh = 1;
     }
@@ -234,9 +251,10 @@ static void set_quant(const struct nn__compiler *c, struct dot *v, nn_value y, n
     }
 }
 
-static void finish(struct nn__step *s, struct dot *v, const char *kernel)
+static void finish(const struct nn__compiler *c, struct nn__step *s, struct dot *v,
+                   const char *kernel)
 {
-    choose_pieces(v);
+    choose_pieces(c, v);
     s->context = v;
     s->run = v->kind == BFLOAT ? run_bfloat : run_bytes;
     s->info.kernel = kernel;
@@ -332,7 +350,7 @@ static int prepare_depthwise(struct nn__compiler *c, const struct nn__job *j, st
     v->c.scale = scale;
     v->c.bias = bias;
     s->info.weight_bytes = sizeof(float) * nn_depthwise16_size(oc, v->c.kh, v->c.kw);
-    finish(s, v, "qdepthwise16");
+    finish(c, s, v, "qdepthwise16");
     return pack_depthwise(c, j, v, oc, scale, bias, err);
 }
 
@@ -363,7 +381,7 @@ static int prepare_groups(struct nn__compiler *c, const struct nn__job *j, struc
         v->c.ic = ic;
         v->c.scale = scale + i * oc;
         v->c.bias = bias + i * oc;
-        choose_pieces(v);
+        choose_pieces(c, v);
         code = pack_codes(c, j, v, i * oc, oc, merged, scale, bias, err);
         s->info.weight_bytes += nn_dot16_size(oc, ic, v->c.kh, v->c.kw);
     }
@@ -417,7 +435,7 @@ static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct n
     set_geometry(c, j, v, w, add);
     set_quant(c, v, n->outputs[0], add >= 0 ? n->inputs[1] : NN_NONE);
     int code = set_ones(c, v, &c->quant[n->inputs[0]], factor, err);
-    finish(s, v, kernel);
+    finish(c, s, v, kernel);
     return code;
 }
 
@@ -449,7 +467,7 @@ int nn__prepare_qconcat16(struct nn__compiler *c, const struct nn__job *j, struc
         block += (size_t)v->blocks;
         if (set_ones(c, v, &c->quant[n->inputs[i]], 1, err) < 0)
             return ERR_NO_MEMORY;
-        choose_pieces(v);
+        choose_pieces(c, v);
     }
     return 0;
 }
@@ -539,6 +557,6 @@ int nn__prepare_bconv16(struct nn__compiler *c, const struct nn__job *j, struct 
     if (code == 0)
         code = nn__conv_bias(c, j, bias, &v->c.bias, err);
     s->info.weight_bytes = nn_dot16_size(oc, v->c.ic, v->c.kh, v->c.kw) * sizeof(uint16_t);
-    finish(s, v, "bconv16");
+    finish(c, s, v, "bconv16");
     return code;
 }
