@@ -80,7 +80,8 @@ static const struct option_spec specs[] = {
             "0: one a processor; bench: one and all when not given."),
     INTEGER(training, "seed", seed, 0, 2147483647, "1", ALL_TRAINING,
             "Decides everything random: the same seed gives the same network."),
-    CHOICE(training, "precision", precision, "fp32|bf16", "fp32", ALL_TRAINING | BENCH,
+    CHOICE(training, "precision", precision, "fp32|bf16", "fp32",
+           ALL_TRAINING | MODELS | BENCH,
            "What products are computed in: bf16 rounds their operands to bfloat16 and is faster on "
            "processors with AVX512_BF16; weights and sums stay fp32. bench: both, and 8 bits, when "
            "not given."),

@@ -63,10 +63,11 @@ static int show_run(const struct lab_values *v, const struct nn_graph *g, int ba
                     struct pool *pool, struct err *err)
 {
     struct nn_run *r;
-    int rc = nn_run_create(&r, g, batch, pool, NULL, err);
+    const struct nn_run_options options = {.precision = (enum nn_precision)v->precision};
+    int rc = nn_run_create(&r, g, batch, pool, &options, err);
     if (rc < 0)
         return rc;
-    double peak = v->profile ? nn_peak_gflops(pool, NN_FP32) : 1;
+    double peak = v->profile ? nn_peak_gflops(pool, options.precision) : 1;
     for (int i = 0; v->profile && i < PROFILED_RUNS / 10; i++)
         nn_run_forward(r);
     for (int i = 0; v->profile && i < PROFILED_RUNS; i++)
