@@ -7,4 +7,5 @@ cd "$(dirname "$0")/.."
 setup_packages "run test"
 setup_build ON
 echo "running the tests"
+export MOODREEL_FUZZ_SECONDS="${MOODREEL_FUZZ_SECONDS:-60}"
 exec ctest --test-dir build --output-on-failure "$@"

@@ -1,5 +1,7 @@
 /* A fuzz target without libFuzzer: every file of the folder argv[1], as it is and damaged in
- * argv[2] repeatable ways (bytes changed, cut out, doubled; the end cut off). */
+ * argv[2] repeatable ways (bytes changed, cut out, doubled; the end cut off). With a third argument
+ * it goes on with as many other ways again until MOODREEL_FUZZ_SECONDS of the environment are
+ * over. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "fuzz/fuzz.h"
 
 enum { LIMIT = 1 << 20 };
@@ -39,10 +42,11 @@ static size_t damage(uint8_t *data, size_t size, struct rng *r)
     }
 }
 
-static void try_file(const uint8_t *data, size_t size, int times, uint64_t stream)
+/* Damaged in the ways [first, end). */
+static void try_file(const uint8_t *data, size_t size, int64_t first, int64_t end, uint64_t stream)
 {
     LLVMFuzzerTestOneInput(data, size);
-    for (int i = 0; i < times; i++) {
+    for (int64_t i = first; i < end; i++) {
         struct rng r;
         rng_seed(&r, (uint64_t)i, stream);
         uint8_t *copy = mem_new(2 * size + 64, 1);
@@ -55,27 +59,47 @@ static void try_file(const uint8_t *data, size_t size, int times, uint64_t strea
     }
 }
 
-int main(int argc, char **argv)
+/* All files of the folder once; how many, -1: the folder cannot be read. */
+static int try_folder(const char *folder, int64_t first, int64_t end)
 {
-    int64_t times = 0;
-    DIR *dir = argc == 3 && parse_i64(argv[2], 0, 1000000, &times) ? opendir(argv[1]) : NULL;
-    if (dir == NULL) {
-        fprintf(stderr, "usage: %s FOLDER TIMES\n", argv[0]);
-        return 2;
-    }
     int files = 0;
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return -1;
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
         struct str path = {0};
         void *data;
         size_t size;
-        str_addf(&path, "%s/%s", argv[1], e->d_name);
+        str_addf(&path, "%s/%s", folder, e->d_name);
         if (e->d_name[0] != '.' && path_read(path.s, &data, &size, LIMIT, NULL) == 0) {
-            try_file(data, size, (int)times, (uint64_t)files++);
+            try_file(data, size, first, end, (uint64_t)files++);
             free(data);
         }
         str_free(&path);
     }
     closedir(dir);
-    printf("%d files, each also damaged in %d ways\n", files, (int)times);
+    return files;
+}
+
+static int64_t seconds_wanted(int argc)
+{
+    const char *text = getenv("MOODREEL_FUZZ_SECONDS");
+    int64_t seconds = 0;
+    return argc == 4 && text != NULL && parse_i64(text, 0, 86400, &seconds) ? seconds : 0;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t times = 0, ways = 0, end = clock_now_us() + seconds_wanted(argc) * 1000000;
+    int files = 0;
+    if (argc < 3 || argc > 4 || !parse_i64(argv[2], 0, 1000000, &times)) {
+        fprintf(stderr, "usage: %s FOLDER TIMES [timed]\n", argv[0]);
+        return 2;
+    }
+    do {
+        files = try_folder(argv[1], ways, ways + times);
+        ways += times;
+    } while (files > 0 && clock_now_us() < end);
+    printf("%d files, each also damaged in %lld ways\n", files, (long long)ways);
     return files > 0 ? 0 : 1;
 }
