@@ -124,31 +124,6 @@ void nn__want_scratch(struct nn__compiler *c, size_t floats)
         c->plan->scratch = floats;
 }
 
-int nn__cuts(const struct nn__compiler *c, int64_t macs)
-{
-    enum { LEAST = 60000, FEW = 1000000, SOME = 8000000 }; /* half a microsecond, 8 and 60 */
-    if (c->threads <= 1 || macs < LEAST)
-        return 1;
-    return c->threads * (macs / c->threads < FEW ? 1 : macs / c->threads < SOME ? 2 : 4);
-}
-
-int nn__piece(const struct nn__compiler *c, int all, int cuts, int unit)
-{
-    if (cuts <= 1 || all <= 1)
-        return all > 0 ? all : 1;
-    int most = (all + c->threads - 1) / c->threads, size = (all + cuts - 1) / cuts;
-    for (int up = (size + unit - 1) / unit * unit; up <= most; up += unit)
-        if ((all + up - 1) / up % c->threads == 0)
-            return up;
-    return size < most ? size : most;
-}
-
-bool nn__even(const struct nn__compiler *c, int rows)
-{
-    int threads = c->threads > 1 ? c->threads : 1;
-    return (rows + threads - 1) / threads * threads * 10 <= rows * 11;
-}
-
 const float *nn__floats_of(const struct nn__compiler *c, const struct nn_node *n, int i)
 {
     if (!nn__has(n, i) || !nn__is_constant(c->g, n->inputs[i]))

@@ -6,6 +6,7 @@
  * same bits for any number of threads), and allocates nothing.
  *
  * exec.c        the table: operator -> prepare functions for the two layouts
+ * exec_cut.c    pieces of work for the threads
  * exec_conv.c, exec_winograd.c   C16 convolutions
  * exec_window.c any convolution or pool, plain
  * exec_pool.c   C16 pools                 exec_matmul.c   Gemm, MatMul
@@ -106,15 +107,39 @@ int nn__batchnorm_affine(const struct nn__compiler *c, const struct nn_node *n, 
 void *nn__context(struct nn__compiler *c, size_t size);
 /* More floats of scratch memory for each thread. */
 void nn__want_scratch(struct nn__compiler *c, size_t floats);
-/* Into how many pieces to cut `macs` multiply-accumulates (or as many nanoseconds / 100): one for
+/* Cutting work into pieces (exec_cut.c). */
+
+/* Into how many pieces to cut `macs` multiply-accumulates (a hundred take a nanosecond): one for
  * one thread or when waking another costs more, else a multiple of the threads. */
 int nn__cuts(const struct nn__compiler *c, int64_t macs);
-/* Units of `all` in each of about `cuts` pieces, so that no thread gets more than another and, where
- * that leaves a choice, a multiple of `unit`. */
+/* Units of `all` in each of about `cuts` pieces, so that no thread gets more than another and,
+ * where that leaves a choice, a multiple of `unit`. */
 int nn__piece(const struct nn__compiler *c, int all, int cuts, int unit);
 /* Can the threads divide so many rows, give or take a tenth? Where they can, they do: each then
  * finds in its own cache what it wrote in the step before. */
 bool nn__even(const struct nn__compiler *c, int rows);
+
+/* At least `cuts` rows of equal length that so many pixels without gaps can be seen as; 0: none. */
+int nn__flat_rows(int pixels, int cuts);
+
+/* Images cut into pieces of some blocks of 16 channels and some rows. */
+struct nn__cut {
+    int blocks, rows; /* of an image */
+    int blocks_a_piece, rows_a_piece, block_pieces, row_pieces;
+};
+/* `macs` of all images; by_block: blocks are divided first, then rows, else only rows. */
+struct nn__cut nn__cut(const struct nn__compiler *c, int images, int blocks, int rows, int64_t macs,
+                       bool by_block);
+/* A piece: blocks [b0, b1) and rows [r0, r1) of an image. Neighbouring pieces share weights. */
+struct nn__part {
+    int image, b0, b1, r0, r1;
+};
+struct nn__part nn__part(const struct nn__cut *c, int piece);
+static inline int nn__pieces(const struct nn__cut *c) /* of an image */
+{
+    return c->block_pieces * c->row_pieces;
+}
+
 /* The thread's scratch memory while a step runs. */
 static inline float *nn__scratch(const struct nn__env *e, int thread)
 {

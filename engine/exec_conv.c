@@ -17,10 +17,9 @@ struct conv {
     struct nn_conv16 c;      /* all but x, y, add */
     struct nn__view x, y, add;
     size_t x_start;          /* of the padded input */
-    int groups, group_blocks; /* output blocks a group */
+    int groups;
     size_t group_x, group_w;  /* floats from one group to the next */
-    int blocks_a_piece, rows_a_piece, oh;
-    int block_pieces, row_pieces; /* a group */
+    struct nn__cut cut;       /* of a group of an image */
     const struct conv *first; /* joined: runs before, from place first_in */
     int first_in;
 };
@@ -33,11 +32,6 @@ struct conv_call {
     const struct conv_call *first; /* joined */
 };
 
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* Rows [r0, r1) of an image through both convolutions; k is the second. */
 static void run_joined(const struct conv_call *call, const struct nn_conv16 *k, size_t image,
                        int r0, int r1)
@@ -46,39 +40,34 @@ static void run_joined(const struct conv_call *call, const struct nn_conv16 *k, 
     struct nn_conv16 d = first->c;
     d.x = call->first->x + first->x_start + image * first->x.image;
     d.y = call->first->y + first->y.start + image * first->y.image;
-    call->e->k->depthwise16(&d, 0, first->group_blocks, r0, r1);
-    call->e->k->conv16(k, 0, c->group_blocks, r0, r1);
+    call->e->k->depthwise16(&d, 0, first->cut.blocks, r0, r1);
+    call->e->k->conv16(k, 0, c->cut.blocks, r0, r1);
 }
 
-/* A piece: some blocks and rows of one group of one image. Neighbouring pieces share weights. */
 static void run_pieces(void *arg, int begin, int end, int thread)
 {
     const struct conv_call *call = arg;
     const struct conv *c = call->c;
     (void)thread;
     for (int i = begin; i < end; i++) {
-        int rows = i % c->row_pieces * c->rows_a_piece;
-        int blocks = i / c->row_pieces % c->block_pieces * c->blocks_a_piece;
-        int group = i / (c->row_pieces * c->block_pieces) % c->groups;
-        size_t image = (size_t)(i / (c->row_pieces * c->block_pieces * c->groups));
-        size_t first = (size_t)group * (size_t)c->group_blocks;
+        struct nn__part p = nn__part(&c->cut, i);
+        size_t group = (size_t)(p.image % c->groups), image = (size_t)(p.image / c->groups);
+        size_t first = group * (size_t)c->cut.blocks;
         struct nn_conv16 k = c->c;
-        k.x = call->x + c->x_start + image * c->x.image + (size_t)group * c->group_x;
+        k.x = call->x + c->x_start + image * c->x.image + group * c->group_x;
         k.y = call->y + c->y.start + image * c->y.image + first * c->y.plane;
-        k.w += (size_t)group * c->group_w;
+        k.w += group * c->group_w;
         k.bias += first * 16;
         if (call->add)
             k.add = call->add + c->add.start + image * c->add.image + first * c->add.plane;
-        int b1 = min_int(blocks + c->blocks_a_piece, c->group_blocks);
-        int r1 = min_int(rows + c->rows_a_piece, c->oh);
         if (c->first)
-            run_joined(call, &k, image, rows, r1);
+            run_joined(call, &k, image, p.r0, p.r1);
         else if (c->kind == DENSE)
-            call->e->k->conv16(&k, blocks, b1, rows, r1);
+            call->e->k->conv16(&k, p.b0, p.b1, p.r0, p.r1);
         else if (c->kind == PLANAR)
-            call->e->k->conv16_planar(&k, blocks, b1, rows, r1);
+            call->e->k->conv16_planar(&k, p.b0, p.b1, p.r0, p.r1);
         else
-            call->e->k->depthwise16(&k, blocks, b1, rows, r1);
+            call->e->k->depthwise16(&k, p.b0, p.b1, p.r0, p.r1);
     }
 }
 
@@ -90,8 +79,7 @@ static void run_conv(const struct nn__step *s, const struct nn__env *e)
     struct conv_call first = {c->first, e, c->first ? e->at[c->first_in] : NULL, NULL,
                               e->at[s->in[0]], NULL};
     call.first = &first;
-    int pieces = c->x.images * c->groups * c->block_pieces * c->row_pieces;
-    pool_for(e->pool, pieces, 1, run_pieces, &call);
+    pool_for(e->pool, c->x.images * c->groups * nn__pieces(&c->cut), 1, run_pieces, &call);
 }
 
 /* Its work is done by the next step. */
@@ -148,24 +136,12 @@ static int pack_weights(struct nn__compiler *c, const struct nn__job *j, struct 
     return 0;
 }
 
+/* Is it a 1 x 1 convolution of an image without gaps? Then rows may be of any length. */
 static bool is_flat(const struct conv *v, const struct nn_window *w)
 {
     return w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 &&
            v->x.row == v->x.width && v->y.row == v->y.width &&
            (v->add.width == 0 || v->add.row == v->add.width);
-}
-
-/* A 1 x 1 convolution whose image has no gaps is one long row, or for several threads a few. */
-static void flatten(struct conv *v, int cuts)
-{
-    int pixels = v->c.ow * v->oh, rows = cuts;
-    while (rows < 2 * cuts && pixels % rows)
-        rows++;
-    if (pixels % rows)
-        return;
-    v->oh = rows;
-    v->c.ow = pixels / rows;
-    v->c.x_row = v->c.y_row = v->c.add_row = (size_t)v->c.ow * 16;
 }
 
 /* Threads divide the rows, so that each finds in its own cache what it wrote in the step before;
@@ -181,9 +157,11 @@ static bool is_depthwise(const struct nn_shape *k, int groups)
     return groups > 1 && k->dims[1] == 1 && k->dims[0] == groups;
 }
 
+/* Does row i of its result come of row i alone? */
 static bool is_pointwise(const struct nn_window *w)
 {
-    return w->groups == 1 && w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1;
+    return w->groups == 1 && w->kernel[0] * w->kernel[1] == 1 &&
+           w->stride[0] * w->stride[1] == 1 && !(w->pad[0] | w->pad[1] | w->pad[2] | w->pad[3]);
 }
 
 static int readers(const struct nn__compiler *c, int place)
@@ -216,21 +194,21 @@ bool nn__joins_next(const struct nn__compiler *c, const struct nn__job *j)
 }
 
 static void choose_pieces(const struct nn__compiler *c, struct conv *v, const struct nn_window *w,
-                          bool flat)
+                          int blocks)
 {
-    int taps = w->kernel[0] * w->kernel[1], units = v->x.images * v->groups;
-    int64_t ic = v->kind == DEPTHWISE ? 1 : v->c.ic, out = (int64_t)v->group_blocks * 16;
-    int64_t pixels = (int64_t)v->c.ow * v->oh;
-    int cuts = (nn__cuts(c, units * taps * ic * out * pixels) + units - 1) / units;
-    bool by_block = divide_channels(c, v->oh, taps * ic * out);
-    if (flat)
-        flatten(v, by_block ? 1 : cuts);
-    v->blocks_a_piece = nn__piece(c, v->group_blocks, by_block ? cuts : 1,
-                                  v->kind == DEPTHWISE ? 1 : 2);
-    v->block_pieces = (v->group_blocks + v->blocks_a_piece - 1) / v->blocks_a_piece;
-    cuts = (cuts + v->block_pieces - 1) / v->block_pieces;
-    v->rows_a_piece = nn__piece(c, v->oh, cuts, 1);
-    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
+    int units = v->x.images * v->groups, oh = w->out[0];
+    int64_t ic = v->kind == DEPTHWISE ? 1 : v->c.ic;
+    int64_t weights = ic * w->kernel[0] * w->kernel[1] * blocks * 16;
+    int64_t macs = units * weights * oh * w->out[1];
+    bool by_block = !v->first && divide_channels(c, oh, weights);
+    int pixels = oh * w->out[1];
+    int rows = nn__flat_rows(pixels, by_block ? 1 : nn__cuts(c, macs) / units);
+    if (v->kind == DENSE && !v->first && is_flat(v, w) && rows > 0) {
+        oh = rows;
+        v->c.ow = pixels / rows;
+        v->c.x_row = v->c.y_row = v->c.add_row = (size_t)v->c.ow * 16;
+    }
+    v->cut = nn__cut(c, units, blocks, oh, macs, by_block);
 }
 
 static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct conv *v,
@@ -243,7 +221,6 @@ static void set_geometry(struct nn__compiler *c, const struct nn__job *j, struct
         v->add = nn__view(nn__place(c, j->add));
     size_t pixel = v->kind == PLANAR ? 1 : 16;
     v->x_start = v->x.start - (size_t)w->pad[0] * v->x.row - (size_t)w->pad[1] * pixel;
-    v->oh = w->out[0];
     v->c.x_plane = v->x.plane;
     v->c.x_row = v->x.row;
     v->c.y_plane = v->y.plane;
@@ -293,7 +270,6 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
         v->groups = w.groups / merged;
         ic *= merged;
     }
-    v->group_blocks = nn_blocks(oc / v->groups);
     v->c.ic = ic;
     set_geometry(c, j, v, &w);
     v->group_x = (size_t)nn_blocks(ic) * v->x.plane;
@@ -302,9 +278,9 @@ int nn__prepare_conv16(struct nn__compiler *c, const struct nn__job *j, struct n
     if (code == 0)
         code = nn__conv_bias(c, j, bias, &v->c.bias, err);
     v->c.bias = bias;
-    choose_pieces(c, v, &w, v->kind == DENSE && !joined && is_flat(v, &w));
     if (joined)
         join(c, v);
+    choose_pieces(c, v, &w, nn_blocks(oc / v->groups));
     bool joins = nn__joins_next(c, j);
     s->context = v;
     s->run = joins ? run_nothing : run_conv;

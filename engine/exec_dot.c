@@ -25,7 +25,7 @@ struct dot {
     struct nn__view x, y, add;
     size_t x_start;          /* of the padded input */
     int oh, blocks;
-    int blocks_a_piece, rows_a_piece, block_pieces, row_pieces;
+    struct nn__cut cut;
     int rounded_rows;        /* BFLOAT: of x, as long as c.x_row */
 };
 
@@ -37,11 +37,6 @@ struct dot_call {
     uint16_t *rounded; /* BFLOAT: the image at work */
     int image;         /* its index; else the first of all */
 };
-
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 /* The pointers of one image. */
 static struct nn_dot16 at_image(const struct dot_call *call, size_t image)
@@ -69,18 +64,14 @@ static void run_pieces(void *arg, int begin, int end, int thread)
     const struct dot *c = call->c;
     (void)thread;
     for (int i = begin; i < end; i++) {
-        int image = call->image + i / (c->row_pieces * c->block_pieces);
-        struct nn_dot16 k = at_image(call, (size_t)image);
-        int r0 = i % c->row_pieces * c->rows_a_piece;
-        int b0 = i / c->row_pieces % c->block_pieces * c->blocks_a_piece;
-        int r1 = min_int(r0 + c->rows_a_piece, c->oh);
-        int b1 = min_int(b0 + c->blocks_a_piece, c->blocks);
+        struct nn__part p = nn__part(&c->cut, i);
+        struct nn_dot16 k = at_image(call, (size_t)(call->image + p.image));
         if (c->kind == BFLOAT)
-            call->e->k->bconv16(&k, b0, b1, r0, r1);
+            call->e->k->bconv16(&k, p.b0, p.b1, p.r0, p.r1);
         else if (c->kind == DEPTHWISE_BYTES)
-            call->e->k->qdepthwise16(&k, b0, b1, r0, r1);
+            call->e->k->qdepthwise16(&k, p.b0, p.b1, p.r0, p.r1);
         else
-            call->e->k->qconv16(&k, b0, b1, r0, r1);
+            call->e->k->qconv16(&k, p.b0, p.b1, p.r0, p.r1);
     }
 }
 
@@ -95,8 +86,7 @@ static struct dot_call call_of(const struct nn__step *s, const struct nn__env *e
 static void run_bytes(const struct nn__step *s, const struct nn__env *e)
 {
     struct dot_call call = call_of(s, e);
-    int pieces = call.c->block_pieces * call.c->row_pieces;
-    pool_for(e->pool, call.c->x.images * pieces, 1, run_pieces, &call);
+    pool_for(e->pool, call.c->x.images * nn__pieces(&call.c->cut), 1, run_pieces, &call);
 }
 
 /* A step of several: groups of a convolution, or the parts of a Concat, each of its own input. */
@@ -116,7 +106,7 @@ static void run_list(const struct nn__step *s, const struct nn__env *e)
                                 .x = e->at[s->in[l->joined ? i : 0]],
                                 .add = s->add >= 0 ? e->at[s->add] : NULL,
                                 .y = e->at[s->out[0]]};
-        pool_for(e->pool, c->x.images * c->block_pieces * c->row_pieces, 1, run_pieces, &call);
+        pool_for(e->pool, c->x.images * nn__pieces(&c->cut), 1, run_pieces, &call);
     }
 }
 
@@ -154,7 +144,7 @@ static void whole_images(void *arg, int begin, int end, int thread)
     call.rounded = (uint16_t *)(void *)nn__scratch(call.e, thread);
     for (call.image = begin; call.image < end; call.image++) {
         round_planes(&call, 0, call.c->x.planes, thread);
-        run_pieces(&call, 0, call.c->block_pieces * call.c->row_pieces, thread);
+        run_pieces(&call, 0, nn__pieces(&call.c->cut), thread);
     }
 }
 
@@ -171,38 +161,24 @@ static void run_bfloat(const struct nn__step *s, const struct nn__env *e)
     call.rounded = (uint16_t *)(void *)nn__scratch(e, 0);
     for (; call.image < c->x.images; call.image++) {
         pool_for(e->pool, c->x.planes, 2, round_planes, &call);
-        pool_for(e->pool, c->block_pieces * c->row_pieces, 1, run_pieces, &call);
+        pool_for(e->pool, nn__pieces(&c->cut), 1, run_pieces, &call);
     }
-}
-
-/* A flat image, seen as one long row so far, as at least `cuts` rows. */
-static void cut_row(struct dot *v, int cuts)
-{
-    enum { MOST = 64 };
-    for (int rows = cuts; rows <= MOST; rows++)
-        if (v->c.ow % rows == 0) {
-            v->oh = rows;
-            v->c.ow /= rows;
-            v->c.x_row = v->c.y_row = v->c.add_row = (size_t)v->c.ow * 16;
-            return;
-        }
 }
 
 /* Threads divide the rows; the output channels only where rows do not come out even. */
 static void choose_pieces(const struct nn__compiler *c, struct dot *v)
 {
-    enum { BLOCKS = 4, SPEED = 2 }; /* SPEED: beside floats */
-    int64_t ic = v->kind == DEPTHWISE_BYTES ? 1 : v->c.ic, images = v->x.images;
-    int64_t macs = ic * v->c.kh * v->c.kw * v->c.ow * v->oh * v->blocks * 16;
-    int cuts = (int)((nn__cuts(c, macs * images / SPEED) + images - 1) / images);
-    if (v->flat && v->kind != BFLOAT && cuts > 1)
-        cut_row(v, cuts);
-    bool by_block = !nn__even(c, v->oh);
-    v->blocks_a_piece = nn__piece(c, v->blocks, by_block ? cuts : 1, BLOCKS);
-    v->block_pieces = (v->blocks + v->blocks_a_piece - 1) / v->blocks_a_piece;
-    cuts = (cuts + v->block_pieces - 1) / v->block_pieces;
-    v->rows_a_piece = nn__piece(c, v->oh, cuts, 1);
-    v->row_pieces = (v->oh + v->rows_a_piece - 1) / v->rows_a_piece;
+    enum { SPEED = 2 }; /* beside floats */
+    int images = v->x.images, pixels = v->c.ow * v->oh;
+    int64_t ic = v->kind == DEPTHWISE_BYTES ? 1 : v->c.ic;
+    int64_t macs = ic * v->c.kh * v->c.kw * pixels * v->blocks * 16 * images / SPEED;
+    int rows = nn__flat_rows(pixels, nn__cuts(c, macs) / images);
+    if (v->flat && v->kind != BFLOAT && rows > 0) {
+        v->oh = rows;
+        v->c.ow = pixels / rows;
+        v->c.x_row = v->c.y_row = v->c.add_row = (size_t)v->c.ow * 16;
+    }
+    v->cut = nn__cut(c, images, v->blocks, v->oh, macs, !nn__even(c, v->oh));
 }
 
 /* A 1 x 1 convolution sees an image without gaps as one long row. */

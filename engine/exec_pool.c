@@ -7,7 +7,7 @@ struct pool16 {
     struct nn_pool16 p; /* all but the pointers */
     struct nn__view x, y;
     bool max, bytes;
-    int blocks_a_piece, rows_a_piece, block_pieces, row_pieces; /* of an image */
+    struct nn__cut cut;
 };
 
 struct pool16_call {
@@ -16,11 +16,6 @@ struct pool16_call {
     const float *x;
     float *y;
 };
-
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 /* Rows [r0, r1) of some blocks: a pool of fewer rows whose image begins further up. */
 static void run_rows(const struct pool16_call *call, size_t image, int b0, int b1, int r0, int r1)
@@ -50,11 +45,8 @@ static void run_pieces(void *arg, int begin, int end, int thread)
     const struct pool16 *c = call->c;
     (void)thread;
     for (int i = begin; i < end; i++) {
-        int row = i % c->row_pieces * c->rows_a_piece;
-        int block = i / c->row_pieces % c->block_pieces * c->blocks_a_piece;
-        run_rows(call, (size_t)(i / (c->row_pieces * c->block_pieces)), block,
-                 min_int(block + c->blocks_a_piece, c->x.planes), row,
-                 min_int(row + c->rows_a_piece, c->p.oh));
+        struct nn__part p = nn__part(&c->cut, i);
+        run_rows(call, (size_t)p.image, p.b0, p.b1, p.r0, p.r1);
     }
 }
 
@@ -62,18 +54,7 @@ static void run_pool(const struct nn__step *s, const struct nn__env *e)
 {
     const struct pool16 *c = s->context;
     struct pool16_call call = {c, e, e->at[s->in[0]], e->at[s->out[0]]};
-    pool_for(e->pool, c->x.images * c->block_pieces * c->row_pieces, 1, run_pieces, &call);
-}
-
-static void choose_pieces(const struct nn__compiler *c, struct pool16 *p)
-{
-    int64_t pixels = (int64_t)p->x.images * p->x.planes * p->p.h * p->p.w;
-    int cuts = (nn__cuts(c, pixels * 64) + p->x.images - 1) / p->x.images;
-    bool by_row = nn__even(c, p->p.oh);
-    p->blocks_a_piece = nn__piece(c, p->x.planes, by_row ? 1 : cuts, 1);
-    p->rows_a_piece = nn__piece(c, p->p.oh, by_row ? cuts : 1, 1);
-    p->block_pieces = (p->x.planes + p->blocks_a_piece - 1) / p->blocks_a_piece;
-    p->row_pieces = (p->p.oh + p->rows_a_piece - 1) / p->rows_a_piece;
+    pool_for(e->pool, c->x.images * nn__pieces(&c->cut), 1, run_pieces, &call);
 }
 
 static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
@@ -89,7 +70,8 @@ static void finish(struct nn__compiler *c, const struct nn__job *j, struct nn__s
         .h = w->in[0], .w = w->in[1], .oh = w->out[0], .ow = w->out[1],
         .kh = w->kernel[0], .kw = w->kernel[1], .stride_h = w->stride[0],
         .stride_w = w->stride[1], .top = w->pad[0], .left = w->pad[1], .count_pad = count_pad};
-    choose_pieces(c, p);
+    int64_t floats = (int64_t)p->x.images * p->x.planes * w->in[0] * w->in[1] * 16;
+    p->cut = nn__cut(c, p->x.images, p->x.planes, w->out[0], floats * 4, !nn__even(c, w->out[0]));
     s->context = p;
     s->run = run_pool;
     s->info.kernel = p->bytes ? "qmaxpool16" : max ? "maxpool16" : "avgpool16";
