@@ -72,7 +72,8 @@ struct shelf {
     sqlite3_stmt *read; /* borrowed */
     int64_t titles;
     int blocks;
-    struct shelf_columns **block; /* [blocks], NULL until read */
+    struct shelf_columns *columns; /* [blocks], NULL until one is read */
+    struct shelf_columns **block;  /* [blocks], into columns, NULL until read */
 };
 
 /* A block, read when asked for the first time; the shelf owns it. < 0 on damage. */
