@@ -360,8 +360,9 @@ static int check_node(const struct nn_graph *g, const struct nn_node *n, int out
     if (n->input_count < info->min_inputs || n->input_count > info->max_inputs)
         return nn__node_error(n, err, ERR_FORMAT, "wants %d to %d inputs, has %d", info->min_inputs,
                               info->max_inputs, n->input_count);
+    int required = info->max_inputs == NN_VARIADIC ? n->input_count : info->min_inputs;
     for (int i = 0; i < n->input_count; i++) {
-        if (n->inputs[i] == NN_NONE ? i < info->min_inputs : (size_t)n->inputs[i] >= g->value_count)
+        if (n->inputs[i] == NN_NONE ? i < required : (size_t)n->inputs[i] >= g->value_count)
             return nn__node_error(n, err, ERR_FORMAT, "input %d is missing", i);
         if (n->inputs[i] != NN_NONE && is_optional_output(g, n->inputs[i]))
             return nn__node_error(n, err, ERR_UNSUPPORTED, "it uses an optional output \"%.80s\"",

@@ -10,6 +10,8 @@
 #include "base/rng.h"
 #include "nn/graph.h"
 
+enum { NN_VARIADIC = 64 }; /* inputs at most, all of them required */
+
 /* X(enum, ONNX name, least inputs, most inputs, trainable inputs as bits, shape function) */
 #define NN_OPS(X)                                                                                  \
     X(CONV, "Conv", 2, 3, 6, conv)                                                                 \
@@ -32,7 +34,7 @@
     X(AVGPOOL, "AveragePool", 1, 1, 0, pool)                                                       \
     X(GLOBAL_AVGPOOL, "GlobalAveragePool", 1, 1, 0, global_pool)                                   \
     X(GLOBAL_MAXPOOL, "GlobalMaxPool", 1, 1, 0, global_pool)                                       \
-    X(CONCAT, "Concat", 1, 64, 0, concat)                                                          \
+    X(CONCAT, "Concat", 1, NN_VARIADIC, 0, concat)                                                 \
     X(FLATTEN, "Flatten", 1, 1, 0, flatten)                                                        \
     X(RESHAPE, "Reshape", 2, 2, 0, reshape)                                                        \
     /* The rest is for inference only; shape functions in shape_move.c and shape_value.c. */       \
@@ -76,10 +78,10 @@
     X(AND, "And", 2, 2, 0, compare)                                                                \
     X(OR, "Or", 2, 2, 0, compare)                                                                  \
     X(XOR, "Xor", 2, 2, 0, compare)                                                                \
-    X(MAX, "Max", 1, 64, 0, broadcast_all)                                                         \
-    X(MIN, "Min", 1, 64, 0, broadcast_all)                                                         \
-    X(SUM, "Sum", 1, 64, 0, broadcast_all)                                                         \
-    X(MEAN, "Mean", 1, 64, 0, broadcast_all)                                                       \
+    X(MAX, "Max", 1, NN_VARIADIC, 0, broadcast_all)                                                \
+    X(MIN, "Min", 1, NN_VARIADIC, 0, broadcast_all)                                                \
+    X(SUM, "Sum", 1, NN_VARIADIC, 0, broadcast_all)                                                \
+    X(MEAN, "Mean", 1, NN_VARIADIC, 0, broadcast_all)                                              \
     X(WHERE, "Where", 3, 3, 0, broadcast_all)                                                      \
     X(REDUCE_MEAN, "ReduceMean", 1, 2, 0, reduce)                                                  \
     X(REDUCE_SUM, "ReduceSum", 1, 2, 0, reduce)                                                    \

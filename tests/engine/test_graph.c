@@ -56,6 +56,25 @@ static void test_same_pads_are_keras(void **state)
     nn_graph_destroy(g);
 }
 
+/* An empty name stands for an optional input; a sum or a join has none of those. */
+static void test_no_operand_may_be_absent(void **state)
+{
+    static const enum nn_op ops[] = {NN_OP_SUM, NN_OP_MEAN, NN_OP_MAX, NN_OP_MIN, NN_OP_CONCAT};
+    (void)state;
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        struct nn_graph *g = nn_graph_create("absent", 1);
+        struct err err = {0};
+        nn_value x = nn_input(g, "input", 1, 4, 4);
+        struct nn_node *n = nn__node_begin(g, ops[i], NULL);
+        nn__node_input(g, n, x);
+        nn__node_input(g, n, NN_NONE);
+        assert_int_equal(nn__node_end(g, n, 1, NULL), NN_NONE);
+        assert_int_equal(nn_graph_finish(g, &err), ERR_FORMAT);
+        assert_non_null(strstr(err.text, "input 1 is missing"));
+        nn_graph_destroy(g);
+    }
+}
+
 static void test_errors_stick(void **state)
 {
     (void)state;
@@ -140,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window_shapes),
         cmocka_unit_test(test_same_pads_are_keras),
+        cmocka_unit_test(test_no_operand_may_be_absent),
         cmocka_unit_test(test_errors_stick),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_seed_decides_weights),
