@@ -1,15 +1,16 @@
 /* Dense layers of a tape (Gemm, MatMul with constant weights): y = x W + bias, three products of
- * packed matrices. */
+ * packed matrices, or in bfloat16 those of tape_matrix16.h. */
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "tape_internal.h"
+#include "tape_matrix16.h"
 
 struct dense {
     int in, out;
     bool transposed; /* weights are out x in, else in x out */
     bool has_bias;
+    bool rounds; /* to bfloat16 */
 };
 
 /* C[m][n] = A[m][k] B[k][n]; element (i, j) of A is a[i * a_row + j * a_col]. */
@@ -72,6 +73,42 @@ static void want_product(struct nn_tape *t, int m, int n, int k)
         t->gemm_b_floats = b;
 }
 
+static struct tape_matrix16 matrix(const struct nn_tape *t, const struct tape_op *op)
+{
+    const struct dense *d = op->own;
+    int rows = d->transposed ? d->out : d->in, cols = d->transposed ? d->in : d->out;
+    return (struct tape_matrix16){t->weights ? tape__weights(t, op, 1) : NULL, rows, cols};
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Small matrices are not worth the rounding. */
+static void plan_rounding(struct nn_tape *t, const struct tape_op *op)
+{
+    enum { LEAST = 32 };
+    struct dense *d = op->own;
+    struct tape_matrix16 m = matrix(t, op);
+    d->rounds = t->precision == NN_BF16 && m.cols % 16 == 0 && m.cols >= LEAST && m.rows >= LEAST;
+    if (!d->rounds)
+        return;
+    size_t sums = tape__matrix16_sums(&m) * (size_t)pool_size(t->pool);
+    t->gemm_a_floats = most(t->gemm_a_floats, tape__matrix16_batch(&m, t->batch));
+    t->gemm_b_floats = most(t->gemm_b_floats, most(tape__matrix16_matrix(&m), sums));
+}
+
+static struct tape_rows data_of(const struct nn_tape *t, const struct tape_tensor *x)
+{
+    return (struct tape_rows){x->data, x->at.image, t->count};
+}
+
+static struct tape_rows gradient_of(const struct nn_tape *t, const struct tape_tensor *x)
+{
+    return (struct tape_rows){x->grad, x->grad_at.image, t->count};
+}
+
 static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
 {
     struct dense *d = op->own = arena_alloc(t->arena, sizeof *d);
@@ -93,13 +130,41 @@ static int setup(struct nn_tape *t, struct tape_op *op, struct err *err)
     want_product(t, t->batch, d->in, d->out);
     want_product(t, d->out, d->in, t->batch);
     want_product(t, d->in, d->out, t->batch);
+    plan_rounding(t, op);
     t->input_blocked |= x == t->tensors[t->graph->inputs[0]];
     return 0;
+}
+
+static void forward_rounded(struct nn_tape *t, struct tape_op *op)
+{
+    const struct dense *d = op->own;
+    const struct tape_finish f = {
+        .bias = d->has_bias ? tape__weights(t, op, 2) : NULL, .lo = op->lo, .hi = op->hi};
+    struct tape_matrix16 m = matrix(t, op);
+    (d->transposed ? tape__matrix16_times : tape__matrix16_transposed_times)(
+        t, &m, data_of(t, op->inputs[0].tensor), data_of(t, op->y), &f);
+}
+
+static void backward_rounded(struct nn_tape *t, struct tape_op *op, float *dw)
+{
+    const struct dense *d = op->own;
+    const struct tape_finish f = {.add = op->inputs[0].add, .lo = -INFINITY, .hi = INFINITY};
+    struct tape_rows x = data_of(t, op->inputs[0].tensor), dy = gradient_of(t, op->y);
+    struct tape_matrix16 m = matrix(t, op);
+    if (dw)
+        tape__matrix16_gradient(t, &m, d->transposed ? dy : x, d->transposed ? x : dy, dw);
+    if (op->inputs[0].tensor->has_grad)
+        (d->transposed ? tape__matrix16_transposed_times : tape__matrix16_times)(
+            t, &m, dy, gradient_of(t, op->inputs[0].tensor), &f);
 }
 
 static void forward(struct nn_tape *t, struct tape_op *op)
 {
     const struct dense *d = op->own;
+    if (d->rounds) {
+        forward_rounded(t, op);
+        return;
+    }
     const struct tape_tensor *x = op->inputs[0].tensor;
     struct product p = {
         .tape = t,
@@ -183,6 +248,10 @@ static void backward(struct nn_tape *t, struct tape_op *op)
         tape__each_image(t, op, unclip_image);
     for (int i = 0; db && i < t->count; i++)
         t->k->axpby(1, tape__grad_image(op->y, i), 1, db, (size_t)d->out);
+    if (d->rounds) {
+        backward_rounded(t, op, dw);
+        return;
+    }
     if (dw)
         weight_gradient(t, op, dw);
     if (op->inputs[0].tensor->has_grad)

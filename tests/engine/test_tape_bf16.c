@@ -13,9 +13,23 @@
 
 enum { IMAGES = 8 };
 
+/* A dense layer whose weights lie in x out, the other way round than those of nn_dense(). */
+static nn_value matmul(struct nn_graph *g, nn_value x, int out)
+{
+    int in = (int)nn_graph_shape(g, x)->dims[1];
+    nn_value w = nn__constant_add(g, "matmul", NN_F32, &(struct nn_shape){2, {in, out}});
+    for (int i = 0; i < in * out; i++)
+        ((float *)nn__value(g, w)->data)[i] = tape_pattern((uint32_t)i, 9) / (float)in;
+    nn__value(g, w)->trainable = true;
+    struct nn_node *n = nn__node_begin(g, NN_OP_MATMUL, "matmul_node");
+    nn__node_input(g, n, x);
+    nn__node_input(g, n, w);
+    return nn__node_end(g, n, 1, NULL);
+}
+
 /* Kinds of convolutions that round their operands, one behind the other: Winograd with 4 x 4 and
- * 2 x 2 tiles, large and small, strided, 5 x 5, pointwise, and dense layers.
- * `between` follows each. */
+ * 2 x 2 tiles, large and small, strided, 5 x 5, pointwise; then dense
+ * layers, two of one input, with weights either way round. `between` follows each. */
 static struct nn_graph *mixed(enum nn_act between)
 {
     struct nn_graph *g = nn_graph_create("mixed", 3);
@@ -32,7 +46,9 @@ static struct nn_graph *mixed(enum nn_act between)
                                      {.out = 176, .kernel = 3, .pads = same}};
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
         x = nn_activation(g, nn_batchnorm(g, nn_conv2d(g, x, layers[i])), between);
-    x = nn_activation(g, nn_dense(g, nn_flatten(g, x), 50), between);
+    x = nn_flatten(g, x);
+    x = nn_activation(g, nn_add(g, nn_dense(g, x, 50), nn_dense(g, x, 50)), between);
+    x = nn_add(g, matmul(g, x, 48), nn_dense(g, x, 48));
     nn_graph_output(g, nn_dense(g, x, 7), "logits");
     assert_int_equal(nn_graph_finish(g, NULL), 0);
     return g;

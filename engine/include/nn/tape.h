@@ -27,9 +27,9 @@ enum nn_tape_mode {
 };
 
 /* Copies the weights of a finished graph. With NN_BF16 convolutions of 16 channels or more (direct
- * ones: 32) round their operands, forward and backward; the weights that are trained stay floats.
- * `g` and `pool` (may be NULL) are borrowed and must outlive the tape. ERR_UNSUPPORTED names a
- * node that cannot be trained. */
+ * ones and dense layers: 32) round their operands, forward and backward; the weights that are
+ * trained stay floats. `g` and `pool` (may be NULL) are borrowed and must outlive the tape.
+ * ERR_UNSUPPORTED names a node that cannot be trained. */
 int nn_tape_create(struct nn_tape **out, struct nn_graph *g, int batch,
                    enum nn_precision precision, struct pool *pool, struct err *err);
 void nn_tape_destroy(struct nn_tape *t); /* NULL is allowed */
