@@ -276,7 +276,7 @@ void preprocess_reading(const struct preprocess *p, const float *logits, const f
     even_out(&out->scores, label_share);
     if (ferplus == NULL || p->ferplus_count == 0)
         return;
-    softmax(ferplus, p->ferplus_count, p->temperature, prob);
+    softmax(ferplus, p->ferplus_count, 1.0f, prob);
     for (int i = 0; i < p->ferplus_count; i++) {
         if (p->ferplus[i] == FERPLUS_NONE)
             out->unknown += prob[i];

@@ -68,9 +68,10 @@ void preprocess_resize(const struct gray_view *gray, int side, uint8_t *out);
 void preprocess_normalise(const struct preprocess *p, const uint8_t *crop, bool mirrored, float *x);
 
 /* Raw outputs of the network to a reading: the one rule for photographs, live pictures and the
- * kiosk. Each head is softmax(output / temperature) over our seven, evened out by the square roots
- * of its classes' shares in training. `ferplus` may be NULL; else the two heads have one mean, the
- * FER+ head weighing 1 - unknown, where `unknown` is what went to its other columns. */
+ * kiosk. softmax(logits / temperature) and softmax(ferplus), the latter over our seven, are evened
+ * out by the square roots of their classes' shares in training. `ferplus` may be NULL; else the two
+ * heads have one mean, the FER+ head weighing 1 - unknown, where `unknown` is what went to its
+ * other columns. */
 void preprocess_reading(const struct preprocess *p, const float *logits, const float *ferplus,
                         struct reading *out);
 
