@@ -34,6 +34,7 @@ struct bench {
     void (*run)(const struct bench *b);
     const void *args;
     int blocks, planes, rows;
+    bool bfloat; /* winograd: rounded operands */
     double flops, bytes;
 };
 
@@ -112,6 +113,15 @@ struct layer {
     int ic, oc, out, kernel, stride; /* out: height and width */
 };
 
+/* Times it under the name of its shape. */
+static void bench_layer(const char *slot, struct layer l, const struct bench *b)
+{
+    char shape[64];
+    snprintf(shape, sizeof shape, "%d->%d %dx%d k%d s%d", l.ic, l.oc, l.out, l.out, l.kernel,
+             l.stride);
+    bench_print(slot, shape, b);
+}
+
 static void bench_conv_layer(const struct nn_kernels *k, const char *slot, enum conv_kind kind,
                              bool gradient, struct layer l)
 {
@@ -173,54 +183,31 @@ static void bench_conv_layer(const struct nn_kernels *k, const char *slot, enum 
             : kind == PLANAR ? gradient ? run_planar_dw : run_planar
             : gradient       ? run_depthwise_dw
                              : run_depthwise;
-    char shape[64];
-    snprintf(shape, sizeof shape, "%d->%d %dx%d k%d s%d", l.ic, l.oc, l.out, l.out, l.kernel,
-             l.stride);
-    bench_print(slot, shape, &b);
+    bench_layer(slot, l, &b);
     mem_free_aligned(x);
     mem_free_aligned(weights);
     mem_free_aligned(y);
+}
+
+/* The next chunk of tiles; false after the last. `w` starts with no tiles. */
+static bool next_chunk(struct nn_winograd *w, int all, int chunk)
+{
+    w->first += w->tiles;
+    w->tiles = all - w->first < chunk ? all - w->first : chunk;
+    return w->tiles > 0;
 }
 
 /* Input, product and output for all tiles, a chunk at a time. */
 static void run_winograd(const struct bench *b)
 {
     struct nn_winograd w = *(const struct nn_winograd *)b->args;
-    int chunk = w.tiles;
-    for (w.first = 0; w.first < b->rows; w.first += chunk) {
-        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
-        b->k->winograd_in(&w, 0, b->planes);
-        b->k->winograd_mul(&w, 0, (w.m + 2) * (w.m + 2), 0, b->blocks);
-        b->k->winograd_out(&w, 0, b->blocks);
-    }
-}
-
-static void run_bwinograd(const struct bench *b)
-{
-    struct nn_winograd w = *(const struct nn_winograd *)b->args;
-    int chunk = w.tiles;
-    for (w.first = 0; w.first < b->rows; w.first += chunk) {
-        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
-        b->k->bwinograd_in(&w, 0, b->planes);
-        b->k->bwinograd_mul(&w, 0, (w.m + 2) * (w.m + 2), 0, b->blocks);
-        b->k->winograd_out(&w, 0, b->blocks);
-    }
-}
-
-static void run_bwinograd_dw(const struct bench *b)
-{
-    struct nn_winograd w = *(const struct nn_winograd *)b->args;
     int chunk = w.tiles, positions = (w.m + 2) * (w.m + 2);
-    struct nn_winograd_weights collect = {w.m, b->blocks, b->planes, NULL, w.u, NULL};
-    collect.w = w.u + nn_winograd_weights_size(w.m, w.oc, w.ic);
-    memset(w.u, 0, nn_winograd_weights_size(w.m, w.oc, w.ic) * sizeof *w.u);
-    for (w.first = 0; w.first < b->rows; w.first += chunk) {
-        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
-        b->k->bwinograd_in_pairs(&w, 0, b->planes);
-        b->k->bwinograd_dy_pairs(&w, 0, b->blocks);
-        b->k->bwinograd_dw(&w, 0, positions);
+    w.tiles = 0;
+    while (next_chunk(&w, b->rows, chunk)) {
+        (b->bfloat ? b->k->bwinograd_in : b->k->winograd_in)(&w, 0, b->planes);
+        (b->bfloat ? b->k->bwinograd_mul : b->k->winograd_mul)(&w, 0, positions, 0, b->blocks);
+        b->k->winograd_out(&w, 0, b->blocks);
     }
-    b->k->winograd_weights_back(&collect, 0, b->blocks);
 }
 
 /* The whole weight gradient, clearing and collecting included. */
@@ -231,11 +218,11 @@ static void run_winograd_dw(const struct bench *b)
     struct nn_winograd_weights collect = {w.m, b->blocks, b->planes, NULL, w.u, NULL};
     collect.w = w.u + nn_winograd_weights_size(w.m, w.oc, w.ic);
     memset(w.u, 0, nn_winograd_weights_size(w.m, w.oc, w.ic) * sizeof *w.u);
-    for (w.first = 0; w.first < b->rows; w.first += chunk) {
-        w.tiles = b->rows - w.first < chunk ? b->rows - w.first : chunk;
-        b->k->winograd_in(&w, 0, b->planes);
-        b->k->winograd_dy(&w, 0, b->blocks);
-        b->k->winograd_dw(&w, 0, positions);
+    w.tiles = 0;
+    while (next_chunk(&w, b->rows, chunk)) {
+        (b->bfloat ? b->k->bwinograd_in_pairs : b->k->winograd_in)(&w, 0, b->planes);
+        (b->bfloat ? b->k->bwinograd_dy_pairs : b->k->winograd_dy)(&w, 0, b->blocks);
+        (b->bfloat ? b->k->bwinograd_dw : b->k->winograd_dw)(&w, 0, positions);
     }
     b->k->winograd_weights_back(&collect, 0, b->blocks);
 }
@@ -273,7 +260,7 @@ static void bench_winograd(const struct nn_kernels *k, int m, struct layer l, bo
     snprintf(shape, sizeof shape, "F(%d,3) %d->%d %dx%d, %d tiles", m, l.ic, l.oc, l.out, l.out,
              w.tiles);
     bench_print(gradient ? "winograd_dw" : "winograd", shape, &b);
-    b.run = gradient ? run_bwinograd_dw : run_bwinograd;
+    b.bfloat = true;
     if (m < 6)
         bench_print(gradient ? "bwinograd_dw" : "bwinograd", shape, &b);
     mem_free_aligned(x);
@@ -367,10 +354,7 @@ static void bench_dot_layer(const struct nn_kernels *k, const char *slot, enum d
                                                   : run_qdepthwise,
                       .flops = 2.0 * l.oc * (kind == DOT_DEPTHWISE ? 1 : l.ic) * l.out * l.out *
                                l.kernel * l.kernel};
-    char shape[64];
-    snprintf(shape, sizeof shape, "%d->%d %dx%d k%d s%d", l.ic, l.oc, l.out, l.out, l.kernel,
-             l.stride);
-    bench_print(slot, shape, &b);
+    bench_layer(slot, l, &b);
     mem_free_aligned(x);
     mem_free_aligned(y);
     mem_free_aligned(w);
