@@ -204,14 +204,22 @@ static struct nn_winograd describe_dw(struct nn_tape *t, const struct tape_op *o
     return w;
 }
 
+/* The first group of a slot clears each sum right before it adds, while that is in the cache. */
 static void sum_weights(struct nn_tape *t, struct tape_op *op, int slot, int first, int last,
                         float *scratch)
 {
     const struct tape_conv *c = op->own;
     struct nn_winograd w = describe_dw(t, op, first, last, slot, scratch);
+    size_t step = c->fast->sum / (size_t)c->fast->positions;
+    int begin, end;
+    tape__slot(t, slot, &begin, &end);
     transform_in_for_dw(t, &w, 0, c->in_blocks);
     transform_dy(t, &w, 0, c->out_blocks);
-    multiply_dw(t, &w, 0, c->fast->positions);
+    for (int p = 0; p < c->fast->positions; p++) {
+        if (first == begin)
+            memset(w.u + (size_t)p * step, 0, step * sizeof *w.u);
+        multiply_dw(t, &w, p, p + 1);
+    }
 }
 
 /* The input gradient is a convolution of dy with the flipped weights, added to what is there. */
@@ -275,10 +283,14 @@ static void finish_weights(struct nn_tape *t, struct tape_op *op, int block)
     t->k->winograd_weights_back(&k, block, block + 1);
 }
 
-static void clear_sum(struct nn_tape *t, struct tape_op *op, int slot)
+/* A slot without images adds nothing. */
+static void clear_empty(struct nn_tape *t, struct tape_op *op, int slot)
 {
     const struct tape_conv *c = op->own;
-    memset(t->sums + (size_t)slot * c->fast->sum, 0, c->fast->sum * sizeof *t->sums);
+    int begin, end;
+    tape__slot(t, slot, &begin, &end);
+    if (begin == end)
+        memset(t->sums + (size_t)slot * c->fast->sum, 0, c->fast->sum * sizeof *t->sums);
 }
 
 /* Large weights: the whole batch, by blocks and positions */
@@ -403,8 +415,8 @@ void tape__winograd_backward(struct nn_tape *t, struct tape_op *op)
         backward_large(t, op);
         return;
     }
-    if (trained)
-        tape__each(t, op, TAPE_SLOTS, clear_sum);
+    if (trained && t->count < TAPE_SLOTS)
+        tape__each(t, op, TAPE_SLOTS, clear_empty);
     tape__conv_slots(t, op, backward_group);
     if (trained)
         tape__each(t, op, c->out_blocks, finish_weights);
