@@ -292,6 +292,68 @@ static int search_near(struct face_finder *f, const struct gray_view *work, floa
     return count;
 }
 
+/* A face found in `side` x side pixels of the picture seen through `window`, as one of the picture
+ * itself. */
+static void out_of_window(struct face_box *face, const struct face_box *window, int side)
+{
+    float step = window->w / (float)side;
+    float right = (face->x + 0.5f * face->w) * step - 0.5f * window->w;
+    float down = (face->y + 0.5f * face->h) * step - 0.5f * window->h;
+    float c = cosf(window->roll);
+    float s = sinf(window->roll);
+    face->w *= step;
+    face->h *= step;
+    face->x = window->x + 0.5f * window->w + right * c - down * s - 0.5f * face->w;
+    face->y = window->y + 0.5f * window->h + right * s + down * c - 0.5f * face->h;
+    face->roll = window->roll;
+}
+
+/* Where a tilted head is looked for that stood upright a moment ago, or was tilted like this. */
+static const float TILT = 0.35f; /* radians; a cascade bears about as much to either side */
+static const float TILT_MAX = 0.8f;
+enum { TILT_SIDE = 120, TILT_NEIGHBOURS = 3 };
+
+/* The surroundings of a face, turned upright by `roll`; returns the new count. */
+static int search_tilted(struct face_finder *f, const struct gray_view *gray,
+                         const struct face_box *last, float roll, struct face_box *faces, int count,
+                         struct err *err)
+{
+    uint8_t px[TILT_SIDE * TILT_SIDE];
+    struct gray_view work = {px, TILT_SIDE, TILT_SIDE, TILT_SIDE};
+    float margin = NEAR_MARGIN * last->w, side = last->w + 2.0f * margin;
+    float face = TILT_SIDE * last->w / side;
+    struct face_box window = {last->x - margin, last->y - margin, side, side, roll};
+    struct search s = {
+        .cascade = f->cascade,
+        .where = {0, 0, TILT_SIDE, TILT_SIDE},
+        .scale = efforts[FINDER_LIVE].scale,
+        .neighbours = TILT_NEIGHBOURS,
+        .min_side = (int)(face * NEAR_SMALLER),
+        .max_side = (int)(face * NEAR_LARGER),
+    };
+    preprocess_crop(gray, &window, 0.0f, TILT_SIDE, px);
+    int n = search(&work, &s, 1.0f, faces, count, err);
+    for (int i = count; i < n; i++)
+        out_of_window(&faces[i], &window, TILT_SIDE);
+    return n;
+}
+
+/* The last faces at the tilt they had, else at the next ones to either side. */
+static int search_all_tilted(struct face_finder *f, const struct gray_view *gray,
+                             struct face_box *faces, struct err *err)
+{
+    int count = 0;
+    for (int i = 0; i < f->last_count && count >= 0; i++) {
+        const struct face_box *last = &f->last[i];
+        const float rolls[] = {last->roll, last->roll + TILT, last->roll - TILT};
+        int before = count;
+        for (int k = last->roll == 0.0f ? 1 : 0; k < 3 && count == before; k++)
+            if (fabsf(rolls[k]) > 0.5f * TILT && fabsf(rolls[k]) < TILT_MAX)
+                count = search_tilted(f, gray, last, rolls[k], faces, count, err);
+    }
+    return count;
+}
+
 /* Sorts by size and removes doubles. */
 static int tidy(struct face_box *faces, int count)
 {
@@ -299,11 +361,14 @@ static int tidy(struct face_box *faces, int count)
     return drop_nested(faces, count);
 }
 
-static int search_live(struct face_finder *f, const struct gray_view *work, float k,
-                       struct face_box *faces, struct err *err)
+static int search_live(struct face_finder *f, const struct gray_view *gray,
+                       const struct gray_view *work, float k, struct face_box *faces,
+                       struct err *err)
 {
     if (f->last_count > 0 && ++f->since_full < FULL_EVERY) {
         int count = search_near(f, work, k, faces, err);
+        if (count == 0)
+            count = search_all_tilted(f, gray, faces, err);
         if (count >= 0)
             count = tidy(faces, count);
         if (count < 0 || count >= f->last_count)
@@ -311,6 +376,8 @@ static int search_live(struct face_finder *f, const struct gray_view *work, floa
     }
     f->since_full = 0;
     int count = search_all(f, work, &efforts[FINDER_LIVE], k, faces, err);
+    if (count == 0)
+        count = search_all_tilted(f, gray, faces, err);
     return count < 0 ? count : tidy(faces, count);
 }
 
@@ -361,22 +428,6 @@ static const struct {
     float roll;   /* radians */
     float margin; /* room around the picture, of its longer side; its edge is repeated */
 } looks[] = {{0.0f, 0.2f}, {0.35f, 0.0f}, {-0.35f, 0.0f}, {0.7f, 0.0f}, {-0.7f, 0.0f}};
-
-/* A face found in `side` x side pixels of the picture seen through `window`, as one of the picture
- * itself. */
-static void out_of_window(struct face_box *face, const struct face_box *window, int side)
-{
-    float step = window->w / (float)side;
-    float right = (face->x + 0.5f * face->w) * step - 0.5f * window->w;
-    float down = (face->y + 0.5f * face->h) * step - 0.5f * window->h;
-    float c = cosf(window->roll);
-    float s = sinf(window->roll);
-    face->w *= step;
-    face->h *= step;
-    face->x = window->x + 0.5f * window->w + right * c - down * s - 0.5f * face->w;
-    face->y = window->y + 0.5f * window->h + right * s + down * c - 0.5f * face->h;
-    face->roll = window->roll;
-}
 
 static int search_turned(struct face_finder *f, const struct gray_view *gray,
                          struct face_box *faces, struct err *err)
@@ -435,7 +486,7 @@ int face_finder_find(struct face_finder *f, const struct gray_view *gray, enum f
     if (effort == FINDER_LIVE) {
         if (gray->width != f->last_width || gray->height != f->last_height)
             f->last_count = 0;
-        count = search_live(f, &work, k, faces, err);
+        count = search_live(f, gray, &work, k, faces, err);
         remember(f, gray, faces, count < 0 ? 0 : count);
     } else {
         count = search_careful(f, gray, &work, k, faces, err);

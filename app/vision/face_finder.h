@@ -24,7 +24,8 @@ void face_finder_close(struct face_finder *f); /* NULL is allowed */
 
 /* Fills out[0 .. max) with faces, largest first; returns how many, or a negative code. The boxes
  * are the frames in which FER-2013 shows its faces, whichever cascade found them; they may reach
- * over the picture's edge. Live faces are upright; careful ones may have a roll. */
+ * over the picture's edge. A live face is upright, or one that was seen upright and
+ * tilted since; a careful one may have any roll. */
 int face_finder_find(struct face_finder *f, const struct gray_view *gray, enum finder_effort effort,
                      struct face_box *out, int max, struct err *err);
 

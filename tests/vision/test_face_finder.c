@@ -77,6 +77,27 @@ static void tilted_heads_are_found_and_their_tilt_is_told(void **state)
     }
 }
 
+/* A head that tilts while it is watched is not lost, and forgotten when it is gone. */
+static void a_head_may_tilt_while_it_is_watched(void **state)
+{
+    (void)state;
+    struct face_box face;
+    int seen = 0, told = 0, frames = 0;
+    for (float t = 0.0f; t < 6.3f; t += 0.1f, frames++) {
+        float roll = 0.55f * sinf(t);
+        tilt(&upright, roll);
+        int n = find(&tilted, FINDER_LIVE, &face);
+        seen += n == 1 && fabsf(face.roll - roll) < 0.5f;
+        told += n == 1 && fabsf(face.roll) > 0.3f;
+    }
+    assert_true(seen * 100 >= frames * 95);
+    assert_true(told > 5);
+    memset(turned, 128, sizeof turned);
+    assert_int_equal(find(&tilted, FINDER_LIVE, &face), 0);
+    tilt(&upright, 0.7f); /* nobody was watched: the live search does not look for it */
+    assert_int_equal(find(&tilted, FINDER_LIVE, &face), 0);
+}
+
 static void faces_cut_off_tightly_are_found(void **state)
 {
     (void)state;
@@ -151,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tilted_heads_are_found_and_their_tilt_is_told),
+        cmocka_unit_test(a_head_may_tilt_while_it_is_watched),
         cmocka_unit_test(faces_cut_off_tightly_are_found),
         cmocka_unit_test(nothing_is_found_in_nothing),
         cmocka_unit_test(a_picture_without_eyes_is_left_alone),
