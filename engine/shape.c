@@ -125,11 +125,15 @@ int nn__shape_same(struct nn_graph *g, const struct nn_node *n, struct err *err)
     return 0;
 }
 
-/* numpy's rule: dimensions are matched from the last one, and 1 stretches. */
+/* numpy's rule: dimensions are matched from the last one, and 1 stretches. An open batch may turn
+ * out to be the number that it meets. */
 int nn__shape_broadcast(struct nn_graph *g, const struct nn_node *n, struct err *err)
 {
     struct nn_shape out = *nn__in_shape(g, n, 0);
-    int code = nn__broadcast_into(n, &out, nn__in_shape(g, n, 1), err);
+    bool open = nn__undecided(g, n, INT_MAX);
+    int code = nn__broadcast_into(n, &out, nn__in_shape(g, n, 1), open ? NULL : err);
+    if (code < 0 && open)
+        return nn__set_unknown(g, n);
     return code < 0 ? code : nn__set_like(g, n, &out, err);
 }
 

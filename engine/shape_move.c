@@ -14,13 +14,17 @@ int nn__shape_concat(struct nn_graph *g, const struct nn_node *n, struct err *er
     int axis = nn__want_axis(n, nn__attr_int(n, "axis", 1), out.rank, err);
     if (axis < 0)
         return axis;
+    bool open = nn__undecided(g, n, INT_MAX); /* its number may fit what does not fit yet */
     if (out.dims[axis] == NN_ANY_BATCH)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "cannot join along axis %d", axis);
+        return nn__set_unknown(g, n);
     for (int i = 1; i < n->input_count; i++) {
         struct nn_shape s = *nn__in_shape(g, n, i);
         int64_t size = axis < s.rank ? s.dims[axis] : 0;
         s.dims[axis] = out.dims[axis];
-        if (!nn__shape_equal(&s, &out) || size > INT_MAX)
+        bool fits = nn__shape_equal(&s, &out) && size != NN_ANY_BATCH;
+        if (!fits && open)
+            return nn__set_unknown(g, n);
+        if (!fits || size > INT_MAX)
             return nn__node_error(n, err, ERR_FORMAT, "input %d does not fit the first", i);
         out.dims[axis] += size;
     }

@@ -185,7 +185,7 @@ static void test_node_tests(void **state)
 static void test_hand_made(void **state)
 {
     (void)state;
-    check_pack("onnx_hand.gz", 16);
+    check_pack("onnx_hand.gz", 19);
 }
 
 static void test_torch_exports(void **state)

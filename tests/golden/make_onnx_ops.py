@@ -184,6 +184,17 @@ def hand_pairs():
              helper.make_node('Conv', ['t', 'v'], ['y'], pads=[1, 1, 1, 1])]
     yield 'few_channels_inside', model(nodes, x, w=w, v=v), [x], [y]
 
+    # constants of the batch that an open one turns out to have
+    x, c = noise(3, 4), noise(3, 4)
+    for name, node, y in (('add', helper.make_node('Add', ['x', 'c'], ['y']), x + c),
+                          ('concat', helper.make_node('Concat', ['c', 'x'], ['y'], axis=1),
+                           np.concatenate([c, x], 1)),
+                          ('stack', helper.make_node('Concat', ['x', 'c'], ['y'], axis=0),
+                           np.concatenate([x, c], 0))):
+        m = model([node], x, c=c)
+        m.graph.input[0].type.tensor_type.shape.dim[0].dim_param = 'N'
+        yield f'open_batch_{name}', m, [x], [y]
+
     x = noise(1, 3, 6, 6)  # the second output of MaxPool is there, and nobody reads it
     y = torch.nn.functional.max_pool2d(torch.tensor(x), 2).numpy()
     node = helper.make_node('MaxPool', ['x'], ['y', 'where'], kernel_shape=[2, 2], strides=[2, 2])
