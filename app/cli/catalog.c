@@ -121,8 +121,8 @@ static void print_stats(const struct import_stats *s, const char *target)
     format_count(s->rows, rows);
     format_count(s->kept, kept);
     format_count((int64_t)((double)s->rows / (s->seconds > 0.001 ? s->seconds : 0.001)), rate);
-    printf("%s rows read in %.1f s (%s rows/s), %s titles and facts kept\n", rows, s->seconds,
-           rate, kept);
+    printf("%s row%s read in %.1f s (%s rows/s), %s title%s and facts kept\n", rows,
+           s->rows == 1 ? "" : "s", s->seconds, rate, kept, s->kept == 1 ? "" : "s");
     if (s->bad > 0)
         printf("%lld row%s could not be read and %s left out%s:\n", (long long)s->bad,
                s->bad == 1 ? "" : "s", s->bad == 1 ? "was" : "were",

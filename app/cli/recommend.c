@@ -180,6 +180,9 @@ static int read_mood(const struct recommend_options *o, struct faces *faces, str
         status = read_face(face, faces, err);
         free(face);
     }
+    if (status == STATUS_OK && faces->count == 0 && (o->emotion != NULL || o->scores != NULL))
+        return usage(err, "a mood is wanted, such as --emotion sad or --scores sad=0.7,neutral=0.3",
+                     "");
     if (faces->count == 0)
         faces->v[faces->count++] = emotion_pure(EMOTION_NEUTRAL);
     return status;

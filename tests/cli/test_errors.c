@@ -32,6 +32,8 @@ static const struct run runs[] = {
     {{"photo"}, 2, "no picture is named"},
     {{"photo", "--top", "0", "a.png"}, 2, "--top: '0'"},
     {{"recommend", "--emotion", "hungry"}, 2, "hungry"},
+    {{"recommend", "--emotion", ""}, 2, "a mood is wanted"},
+    {{"recommend", "--scores", ""}, 2, "a mood is wanted"},
     {{"--config=/no/such.conf"}, 1, "/no/such.conf"},
     {{"--config=BROKEN"}, 1, "broken.bin"},
     {{"--model", "/no/such.onnx", "--config="}, 1, "/no/such.onnx"},
