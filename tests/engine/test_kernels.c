@@ -131,7 +131,8 @@ static void run_winograd(const struct nn_kernels *k, const struct problem *p, in
                             .lo = -INFINITY,
                             .hi = INFINITY};
     int positions = (m + 2) * (m + 2), ob = nn_blocks(p->oc), ib = nn_blocks(p->ic);
-    struct nn_winograd_weights weights = {m, ob, ib, dw != NULL ? dw : p->w, w.u};
+    struct nn_winograd_weights weights = {m, ob, ib, dw != NULL ? dw : p->w, w.u,
+                                          NULL};
     if (dw == NULL)
         k->winograd_weights(&weights, 0, ob);
     for (w.first = 0; w.first < all; w.first += chunk) {
