@@ -247,7 +247,7 @@ static int search(const struct gray_view *work, const struct search *s, float k,
 }
 
 /* How hard, in a picture that showed no face as it stands: with more proof for a face. */
-static const struct effort turned_effort = {.face_min = 0.15f, .scale = 1.08, .neighbours = 8};
+static const struct effort turned_effort = {.face_min = 0.15f, .scale = 1.1, .neighbours = 8};
 
 static int search_all(struct face_finder *f, const struct gray_view *work, const struct effort *e,
                       float k, struct face_box *faces, struct err *err)
@@ -423,11 +423,12 @@ static int search_second(struct face_finder *f, const struct gray_view *work, fl
 }
 
 /* The last looks of the careful search, when the picture as it stands shows no face: with room
- * around it, for a face cut off tightly, and turned, for a tilted head. */
+ * around it, for a face cut off tightly, and turned, for a tilted head or a picture on its side. */
 static const struct {
     float roll;   /* radians */
     float margin; /* room around the picture, of its longer side; its edge is repeated */
-} looks[] = {{0.0f, 0.2f}, {0.35f, 0.0f}, {-0.35f, 0.0f}, {0.7f, 0.0f}, {-0.7f, 0.0f}};
+} looks[] = {{0.0f, 0.2f},  {0.35f, 0.0f}, {-0.35f, 0.0f}, {0.7f, 0.0f},
+             {-0.7f, 0.0f}, {1.57f, 0.0f}, {-1.57f, 0.0f}};
 
 static int search_turned(struct face_finder *f, const struct gray_view *gray,
                          struct face_box *faces, struct err *err)

@@ -66,7 +66,7 @@ static void assert_inside(const struct face_box *face, float x, float y)
 static void tilted_heads_are_found_and_their_tilt_is_told(void **state)
 {
     (void)state;
-    static const float rolls[] = {0.0f, 0.3f, -0.3f, 0.5f, -0.6f, 0.75f};
+    static const float rolls[] = {0.0f, 0.3f, -0.3f, 0.5f, -0.6f, 0.75f, 1.57f, -1.57f};
     for (size_t i = 0; i < sizeof rolls / sizeof rolls[0]; i++) {
         struct face_box face;
         tilt(&upright, rolls[i]);
