@@ -58,3 +58,12 @@ setup_build() {
   echo "building"
   cmake --build build
 }
+
+# $1: seconds. Model files are what strangers may hand to the program: fuzzed under the sanitizers.
+setup_fuzz() {
+  echo "fuzzing model files for $1 s under the sanitizers"
+  { cmake -G Ninja -S . -B build/fuzz -C cmake/asan.cmake && cmake --build build/fuzz --target fuzz_onnx &&
+    MOODREEL_FUZZ_SECONDS=$1 ctest --test-dir build/fuzz --output-on-failure --no-tests=error -R fuzz_onnx
+  } >fuzz.log 2>&1 || { cat fuzz.log; rm -f fuzz.log; echo "fuzzing failed: see above"; exit 1; }
+  mv fuzz.log build/fuzz/fuzz.log
+}
