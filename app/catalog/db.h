@@ -18,9 +18,9 @@ char *db_uri(const char *path, const char *query);
 void db_close(sqlite3 *db); /* NULL is allowed */
 
 /* For files that may be hostile and are only read: no triggers, no views, no writes, no statement
- * but SELECT, nothing longer than a second. Call before any other SQL. */
+ * but SELECT, nothing that computes longer than a second. Call before any other SQL. */
 int db_make_read_only(sqlite3 *db, struct err *err);
-/* The one-second limit starts anew; call before each piece of work on a read-only connection. */
+/* The second of computing starts anew; call before each piece of work on a read-only connection. */
 void db_restart_clock(void);
 
 /* The last failure of db as code and sentence "<file>: <what>: <SQLite's words>". */

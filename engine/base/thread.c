@@ -8,11 +8,21 @@
 #include <string.h>
 #include <time.h>
 
-int64_t clock_now_us(void)
+static int64_t clock_us(clockid_t id)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(id, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_thread_us(void)
+{
+    return clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int thread_start(pthread_t *out, const char *name, void *(*fn)(void *), void *arg, struct err *err)

@@ -1,4 +1,4 @@
-/* err, mem, rng, str, path. */
+/* err, mem, rng, str, path, clocks. */
 #include "support/testing.h"
 
 #include <locale.h>
@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 static void test_err_prefix_keeps_the_cause(void **state)
 {
@@ -190,6 +191,24 @@ static void test_make_dirs(void **state)
     testing_remove_dir(dir);
 }
 
+static void test_thread_clock_stands_still_in_a_wait(void **state)
+{
+    (void)state;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never;
+    cond_init_monotonic(&never);
+    int64_t began = clock_now_us(), computed = clock_thread_us();
+    pthread_mutex_lock(&mutex);
+    while (cond_wait_until(&never, &mutex, began + 200000))
+        ;
+    pthread_mutex_unlock(&mutex);
+    assert_true(clock_now_us() - began >= 200000);
+    assert_true(clock_thread_us() - computed < 100000);
+    for (began = clock_thread_us(); clock_thread_us() - began < 1000;)
+        ; /* ends only if computing moves it */
+    pthread_cond_destroy(&never);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_shuffle_is_a_permutation),
         cmocka_unit_test(test_atomic_write_replaces_and_keeps),
         cmocka_unit_test(test_make_dirs),
+        cmocka_unit_test(test_thread_clock_stands_still_in_a_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 
-int64_t clock_now_us(void); /* CLOCK_MONOTONIC */
+int64_t clock_now_us(void);    /* CLOCK_MONOTONIC */
+int64_t clock_thread_us(void); /* what this thread has computed: CLOCK_THREAD_CPUTIME_ID */
 
 /* Starts a joinable thread; `name` (<= 15 bytes are kept) shows in debuggers. */
 int thread_start(pthread_t *out, const char *name, void *(*fn)(void *), void *arg, struct err *err);
