@@ -39,7 +39,17 @@ static void print_meta(const struct nn_graph *g)
     }
 }
 
-/* One line a step; times are the shortest of the profiled runs, `peak` in GFLOP/s. */
+/* Share of `peak`, in GFLOP/s; a step that is computed together with the next takes no time. */
+static void print_time(const struct nn_run_step *s, double peak)
+{
+    double us = (double)s->ns / 1e3;
+    if (us < 0.1)
+        printf(" %9.1f %6s", us, "-");
+    else
+        printf(" %9.1f %5.0f%%", us, (double)s->macs * 2e-3 / us / peak * 100);
+}
+
+/* One line a step; times are the shortest of the profiled runs. */
 static void print_steps(const struct nn_run *r, bool profile, double peak)
 {
     struct str text = {0};
@@ -51,9 +61,8 @@ static void print_steps(const struct nn_run *r, bool profile, double peak)
         nn_run_step_at(r, i, &s);
         printf("%-30.30s %-18.18s %-14s %-15s %9.3f %8zuK", s.node, s.op, s.kernel,
                shape_text(&s.shape, &text), (double)s.macs / 1e6, s.weight_bytes >> 10);
-        double us = (double)s.ns / 1e3;
         if (profile)
-            printf(" %9.1f %5.0f%%", us, us > 0 ? (double)s.macs * 2e-3 / us / peak * 100 : 0);
+            print_time(&s, peak);
         putchar('\n');
     }
     str_free(&text);
