@@ -185,7 +185,7 @@ static int map_pad(struct nn__compiler *c, const struct nn_node *n, struct map *
     if (code < 0)
         return code;
     if (strcmp(mode, "constant") && strcmp(mode, "edge") && strcmp(mode, "reflect"))
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "mode %s is not implemented", mode);
+        return nn__node_error(n, err, ERR_UNSUPPORTED, "mode %s is not supported", mode);
     const struct nn_shape *x = nn__shape_of(c, n->inputs[0]);
     const struct nn_shape *y = nn__shape_of(c, n->outputs[0]);
     nn__strides(x, own);

@@ -306,7 +306,7 @@ static int set_sizes(struct nn__compiler *c, const struct nn_node *n, struct mat
     if (constant) /* all rows of a batch at once */
         rows = cols > 0 ? nn__shape_elements(&y, 1) / cols : 0;
     if (rows < 1 || cols < 1 || inner < 1)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "an empty matrix is not implemented");
+        return nn__node_error(n, err, ERR_UNSUPPORTED, "an empty matrix is not supported");
     m->m = (int)rows;
     m->n = (int)cols;
     m->k = (int)inner;

@@ -102,7 +102,7 @@ static int check_mode(const struct nn_node *n, struct err *err)
 {
     const char *mode = nn__attr_string(n, "coordinate_transformation_mode", "half_pixel");
     if (!strcmp(mode, "tf_crop_and_resize"))
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "%s is not implemented", mode);
+        return nn__node_error(n, err, ERR_UNSUPPORTED, "%s is not supported", mode);
     return 0;
 }
 
@@ -119,7 +119,7 @@ int nn__prepare_resize(struct nn__compiler *c, const struct nn__job *j, struct n
     if (!strcmp(mode, "nearest"))
         return nn__prepare_map(c, j, s, err);
     if (strcmp(mode, "linear") && strcmp(mode, "cubic"))
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "mode %s is not implemented", mode);
+        return nn__node_error(n, err, ERR_UNSUPPORTED, "mode %s is not supported", mode);
     code = nn__scales(c->g, n, scale, err);
     if (code < 0)
         return code;

@@ -194,7 +194,7 @@ int nn__prepare_unary(struct nn__compiler *c, const struct nn__job *j, struct nn
     *u = (struct unary){.op = n->op, .slot = -1, .beta = 1, .gamma = 1,
                         .lo = -INFINITY, .hi = INFINITY};
     if (n->op == NN_OP_GELU && strcmp(nn__attr_string(n, "approximate", "none"), "none"))
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "the approximation is not implemented");
+        return nn__node_error(n, err, ERR_UNSUPPORTED, "the approximation is not supported");
     for (int i = 1; i < n->input_count && n->op == NN_OP_CLIP; i++)
         if (nn__has(n, i) && !nn__is_constant(c->g, n->inputs[i]))
             return nn__node_error(n, err, ERR_UNSUPPORTED, "its limits must be constant");

@@ -173,7 +173,7 @@ int nn__shape_layer_norm(struct nn_graph *g, const struct nn_node *n, struct err
             return nn__node_error(n, err, ERR_FORMAT, "input %d has not %lld elements", i,
                                   (long long)inner);
     if (n->output_count > 1)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "only its first output is implemented");
+        return nn__node_error(n, err, ERR_UNSUPPORTED, "only its first output is supported");
     return nn__set_like(g, n, x, err);
 }
 
@@ -253,7 +253,9 @@ int nn__shape_cast(struct nn_graph *g, const struct nn_node *n, struct err *err)
     enum nn_dtype type;
     int64_t to = nn__attr_int(n, "to", 0);
     if (cast_type(to, &type) < 0)
-        return nn__node_error(n, err, ERR_UNSUPPORTED, "data type %lld is not implemented",
+        return nn__node_error(n, err, ERR_UNSUPPORTED,
+                              "data type %lld is not supported: a cast gives float, u8, i8, i32, "
+                              "i64 or bool",
                               (long long)to);
     return nn__set_output(g, n, 0, type, nn__in_shape(g, n, 0), err);
 }

@@ -315,14 +315,21 @@ static float mul_one(const struct nn_winograd *w, int position, int b, int t, in
     return sum;
 }
 
-static void winograd_mul(const struct nn_winograd *w, int p0, int p1, int b0, int b1)
+typedef float mul_fn(const struct nn_winograd *w, int position, int b, int t, int l);
+
+static void mul_each(const struct nn_winograd *w, int p0, int p1, int b0, int b1, mul_fn *one)
 {
     for (int p = p0; p < p1; p++)
         for (int b = b0; b < b1; b++)
             for (int t = 0; t < w->tiles; t++)
                 for (int l = 0; l < 16; l++)
                     w->s[p * nn_winograd_step(w->oc, w->tiles) + ((size_t)b * w->tiles + t) * 16 +
-                         l] = mul_one(w, p, b, t, l);
+                         l] = one(w, p, b, t, l);
+}
+
+static void winograd_mul(const struct nn_winograd *w, int p0, int p1, int b0, int b1)
+{
+    mul_each(w, p0, p1, b0, b1, mul_one);
 }
 
 static float bmul_one(const struct nn_winograd *w, int position, int b, int t, int l)
@@ -339,12 +346,7 @@ static float bmul_one(const struct nn_winograd *w, int position, int b, int t, i
 
 static void bwinograd_mul(const struct nn_winograd *w, int p0, int p1, int b0, int b1)
 {
-    for (int p = p0; p < p1; p++)
-        for (int b = b0; b < b1; b++)
-            for (int t = 0; t < w->tiles; t++)
-                for (int l = 0; l < 16; l++)
-                    w->s[p * nn_winograd_step(w->oc, w->tiles) + ((size_t)b * w->tiles + t) * 16 +
-                         l] = bmul_one(w, p, b, t, l);
+    mul_each(w, p0, p1, b0, b1, bmul_one);
 }
 
 static void out_one(const struct nn_winograd *w, int b, int t, int l)
