@@ -222,16 +222,29 @@ static nn_value residual(struct nn_graph *g, nn_value x, int out, int stride)
     return relu(g, nn_add(g, excite(g, x, out, 8), shortcut));
 }
 
-static void best(const struct plan *p, nn_value x)
+struct block {
+    int out, stride;
+};
+
+static void residuals(const struct plan *p, nn_value x, const struct block *block, size_t count)
 {
-    static const struct {
-        int out, stride;
-    } blocks[] = {{32, 1}, {64, 2}, {128, 2}, {128, 1}, {256, 2}};
     x = conv_norm_relu(p->g, x, scaled(p, 32), 3, 1);
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-        x = residual(p->g, x, scaled(p, blocks[i].out), blocks[i].stride);
+    for (size_t i = 0; i < count; i++)
+        x = residual(p->g, x, scaled(p, block[i].out), block[i].stride);
     x = nn_flatten(p->g, nn_global_avgpool(p->g, x));
     two_heads(p, nn_dropout(p->g, x, 0.3f));
+}
+
+static void teacher(const struct plan *p, nn_value x)
+{
+    static const struct block blocks[] = {{32, 1}, {64, 2}, {128, 2}, {128, 1}, {256, 2}};
+    residuals(p, x, blocks, sizeof blocks / sizeof *blocks);
+}
+
+static void best(const struct plan *p, nn_value x)
+{
+    static const struct block blocks[] = {{96, 2}, {96, 1}, {160, 2}, {160, 1}, {160, 1}, {256, 2}};
+    residuals(p, x, blocks, sizeof blocks / sizeof *blocks);
 }
 
 /* Depthwise and pointwise 3x3 with a shortcut where the shape stays. */
@@ -246,9 +259,8 @@ static nn_value separable(struct nn_graph *g, nn_value x, int out, int stride)
 
 static void fast(const struct plan *p, nn_value x)
 {
-    static const struct {
-        int out, stride;
-    } blocks[] = {{64, 1}, {64, 1}, {128, 2}, {128, 1}, {128, 1}, {256, 2}, {256, 1}};
+    static const struct block blocks[] = {{64, 1},  {64, 1},  {128, 2}, {128, 1},
+                                          {128, 1}, {256, 2}, {256, 1}};
     x = conv_norm_relu(p->g, x, scaled(p, 32), 3, 2);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         x = separable(p->g, x, scaled(p, blocks[i].out), blocks[i].stride);
@@ -263,6 +275,8 @@ static const struct nn_zoo_entry entries[] = {
     {"moodreel-fast", "our small two-headed net", 1, 48, 48, true},
     {"moodreel-best", "our accurate two-headed net: residual, squeeze and excitation", 1, 44, 44,
      true},
+    {"moodreel-teacher", "half of moodreel-best, which the shipped nets learn from", 1, 44, 44,
+     true},
     {"vgg6", "six 3x3 convolutions, dense 1000 (document 000)", 1, 48, 48, false},
     {"cnn1", "five convolutions (document 001)", 1, 48, 48, false},
     {"cnn2", "four convolutions (document 001)", 1, 48, 48, false},
@@ -275,7 +289,7 @@ enum { NETWORKS = sizeof entries / sizeof *entries };
 
 /* In the order of the entries. */
 static void (*const builders[NETWORKS])(const struct plan *p, nn_value x) = {
-    xception38, fast, best, vgg6, cnn1, cnn2, cnn3, cnn4, emoflix4, mobilenet};
+    xception38, fast, best, teacher, vgg6, cnn1, cnn2, cnn3, cnn4, emoflix4, mobilenet};
 
 const struct nn_zoo_entry *nn_zoo_list(size_t *count)
 {
