@@ -76,7 +76,7 @@ static struct nn_warp draw_warp(const struct nn_augment *a, struct rng *r, int s
     float dx = between(r, -a->shift, a->shift), dy = between(r, -a->shift, a->shift);
     float angle = between(r, -a->rotate, a->rotate) * 3.14159265f / 180;
     float scale = 1 / factor(r, a->zoom), shear = between(r, -a->shear, a->shear);
-    struct nn_warp base = nn_warp_part(sw, sh, dw, dh, 0.5f, 0.5f, 1, mirrored);
+    struct nn_warp base = nn_warp_part(sw, sh, dw, dh, 0.5f, 0.5f, 1 + 2 * a->margin, mirrored);
     float c = cosf(angle) * scale, s = sinf(angle) * scale;
     struct nn_warp w = {.a = base.a * c,
                         .b = base.a * (c * shear - s),
@@ -138,11 +138,15 @@ void nn_augment_apply(const struct nn_variation *v, const uint8_t *src, int chan
                 dst[((size_t)c * (size_t)dh + (size_t)y) * (size_t)dw + (size_t)x] = v->erase_value;
 }
 
-struct nn_warp nn_crop_warp(enum nn_crops crops, int i, int sh, int sw, int dh, int dw)
+struct nn_warp nn_crop_warp(enum nn_crops crops, int i, float margin, int sh, int sw, int dh,
+                            int dw)
 {
     assert(i >= 0 && i < (int)crops);
     static const float shift[5][2] = {{0, 0}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
-    float size = crops == NN_TEN_CROP ? NN_CROP_SIZE : 1, room = (1 - size) / 2;
+    float size = 1 + 2 * margin;
+    if (crops == NN_TEN_CROP && size > NN_CROP_SIZE)
+        size = NN_CROP_SIZE;
+    float room = (1 - size) / 2;
     const float *s = shift[crops == NN_TEN_CROP ? i / 2 : 0];
     return nn_warp_part(sw, sh, dw, dh, 0.5f + room * s[0], 0.5f + room * s[1], size, i % 2 == 1);
 }

@@ -178,8 +178,8 @@ void nn_trainer_destroy(struct nn_trainer *t)
 static void show(struct nn_trainer *t, int first, int count, uint8_t *picture)
 {
     const struct nn_dataset *d = t->val->data;
-    struct nn_warp whole =
-        nn_crop_warp(NN_SINGLE_CROP, 0, d->height, d->width, t->height, t->width);
+    struct nn_warp whole = nn_crop_warp(NN_SINGLE_CROP, 0, t->config.augment.margin, d->height,
+                                        d->width, t->height, t->width);
     for (int i = 0; i < count; i++) {
         nn_warp_apply(&whole, NULL, nn_dataset_picture(d, t->val->row[first + i]), d->channels,
                       d->height, d->width, picture, t->height, t->width);

@@ -70,6 +70,9 @@ static const struct option_spec specs[] = {
          "network starts fresh."),
     NUMBER(net, "mean", mean, 0, 1, "0.5", ALL_TRAINING, "Input is (pixel / 255 - mean) / std."),
     NUMBER(net, "std", std, 0.01, 1, "0.25", ALL_TRAINING, "See --mean."),
+    NUMBER(net, "crop-margin", crop_margin, -0.4, 0.4, "0", ALL_TRAINING,
+           "Share of the picture's side that is added on every side; below 0: cut away. "
+           "The program crops faces alike."),
 
     INTEGER(training, "epochs", epochs, 1, 10000, "60", ALL_TRAINING, "Passes over the data."),
     INTEGER(training, "batch", batch, 1, 4096, "64", ALL_TRAINING | MODELS | BENCH,

@@ -21,7 +21,7 @@ enum { SHEET_COLUMNS = 16, CROP = 48 };
 struct photo {
     enum emotion truth, guess;
     bool found, sure;
-    uint8_t crop[CROP * CROP]; /* the face as the network sees it */
+    uint8_t crop[CROP * CROP]; /* the face as the finder frames it */
 };
 
 struct photos {

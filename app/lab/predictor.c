@@ -65,8 +65,8 @@ static void warp_input(const struct preprocess *pre, const struct nn_view *v, in
 void predictor_input(const struct preprocess *pre, const struct nn_view *view, int row,
                      float *input)
 {
-    struct nn_warp w = nn_crop_warp(NN_SINGLE_CROP, 0, view->data->height, view->data->width,
-                                    pre->side, pre->side);
+    struct nn_warp w = nn_crop_warp(NN_SINGLE_CROP, 0, pre->margin, view->data->height,
+                                    view->data->width, pre->side, pre->side);
     warp_input(pre, view, view->row[row], &w, input);
 }
 
@@ -95,8 +95,8 @@ void predictor_run(struct predictor *p, const struct nn_view *view, enum nn_crop
     if (votes != NULL)
         memset(votes, 0, rows * FERPLUS_MAX * sizeof *votes);
     for (int crop = 0; crop < (int)crops; crop++) {
-        struct nn_warp w =
-            nn_crop_warp(crops, crop, view->data->height, view->data->width, side, side);
+        struct nn_warp w = nn_crop_warp(crops, crop, p->pre.margin, view->data->height,
+                                        view->data->width, side, side);
         for (int at = 0; at < view->count; at += BATCH) {
             int n = view->count - at < BATCH ? view->count - at : BATCH;
             for (int i = 0; i < n; i++)

@@ -70,6 +70,7 @@ static int set_preprocess(struct training *t, const struct lab_values *v, struct
     t->pre.channels = (int)in->dims[1];
     t->pre.mean = (float)v->mean;
     t->pre.std = (float)v->std;
+    t->pre.margin = (float)v->crop_margin;
     preprocess_to_graph(&t->pre, t->graph);
     if (nn_graph_output_count(t->graph) > 1)
         nn_graph_set_meta(t->graph, "ferplus_labels", FERPLUS_LABELS);
@@ -134,7 +135,8 @@ static struct nn_augment augment_of(const struct lab_values *v)
                                .contrast = (float)v->contrast,
                                .gamma = (float)v->gamma,
                                .erase = (float)v->erase,
-                               .erase_area = (float)v->erase_area};
+                               .erase_area = (float)v->erase_area,
+                               .margin = (float)v->crop_margin};
 }
 
 static struct nn_optim_params optim_of(const struct lab_values *v)

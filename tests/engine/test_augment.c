@@ -20,7 +20,7 @@ static void test_whole_picture_of_equal_size_is_a_copy(void **state)
     (void)state;
     uint8_t src[SIDE * SIDE], dst[SIDE * SIDE];
     make_picture(src);
-    struct nn_warp w = nn_crop_warp(NN_SINGLE_CROP, 0, SIDE, SIDE, SIDE, SIDE);
+    struct nn_warp w = nn_crop_warp(NN_SINGLE_CROP, 0, 0, SIDE, SIDE, SIDE, SIDE);
     nn_warp_apply(&w, NULL, src, 1, SIDE, SIDE, dst, SIDE, SIDE);
     assert_memory_equal(src, dst, sizeof src);
 }
@@ -30,7 +30,7 @@ static void test_second_crop_is_the_mirror_image(void **state)
     (void)state;
     uint8_t src[SIDE * SIDE], dst[SIDE * SIDE];
     make_picture(src);
-    struct nn_warp w = nn_crop_warp(NN_FLIP, 1, SIDE, SIDE, SIDE, SIDE);
+    struct nn_warp w = nn_crop_warp(NN_FLIP, 1, 0, SIDE, SIDE, SIDE, SIDE);
     nn_warp_apply(&w, NULL, src, 1, SIDE, SIDE, dst, SIDE, SIDE);
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++)
@@ -69,12 +69,34 @@ static void test_ten_crops_are_corners_and_centre(void **state)
     (void)state;
     static const float origin[5][2] = {{2, 2}, {0, 0}, {4, 0}, {0, 4}, {4, 4}};
     for (int i = 0; i < 10; i++) {
-        struct nn_warp w = nn_crop_warp(NN_TEN_CROP, i, 48, 48, 44, 44);
+        struct nn_warp w = nn_crop_warp(NN_TEN_CROP, i, 0, 48, 48, 44, 44);
         float left = i % 2 == 0 ? w.c : w.c + w.a * 43;
         assert_true(fabsf(fabsf(w.a) - 1) < 1e-5f && (w.a < 0) == (i % 2 == 1));
         assert_true(fabsf(left - origin[i / 2][0]) < 1e-4f);
         assert_true(fabsf(w.f - origin[i / 2][1]) < 1e-4f);
     }
+}
+
+static void test_a_margin_cuts_away_or_adds(void **state)
+{
+    (void)state;
+    struct nn_warp w = nn_crop_warp(NN_SINGLE_CROP, 0, -0.25f, 48, 48, 24, 24);
+    assert_true(fabsf(w.a - 1) < 1e-5f && fabsf(w.c - 12) < 1e-4f && fabsf(w.f - 12) < 1e-4f);
+    w = nn_crop_warp(NN_SINGLE_CROP, 0, 0.5f, 48, 48, 96, 96);
+    assert_true(fabsf(w.a - 1) < 1e-5f && fabsf(w.c + 24) < 1e-4f);
+    w = nn_crop_warp(NN_TEN_CROP, 9, -0.25f, 48, 48, 24, 24); /* the lower right, mirrored */
+    assert_true(fabsf(w.c - 47) < 1e-4f && fabsf(w.f - 24) < 1e-4f);
+}
+
+static void test_variations_are_about_the_margin(void **state)
+{
+    (void)state;
+    struct nn_augment a = {.margin = -0.25f};
+    struct nn_variation v;
+    struct rng rng;
+    rng_seed(&rng, 1, 1);
+    nn_augment_draw(&v, &a, &rng, 48, 48, 24, 24);
+    assert_true(fabsf(v.warp.a - 1) < 1e-5f && fabsf(v.warp.c - 12) < 1e-4f);
 }
 
 static void test_rotation_keeps_the_centre_and_lengths(void **state)
@@ -200,6 +222,8 @@ int main(void)
         cmocka_unit_test(test_no_augmentation_changes_nothing),
         cmocka_unit_test(test_enlarging_interpolates),
         cmocka_unit_test(test_ten_crops_are_corners_and_centre),
+        cmocka_unit_test(test_a_margin_cuts_away_or_adds),
+        cmocka_unit_test(test_variations_are_about_the_margin),
         cmocka_unit_test(test_rotation_keeps_the_centre_and_lengths),
         cmocka_unit_test(test_shift_and_zoom_stay_in_their_limits),
         cmocka_unit_test(test_brightness_moves_and_clips),

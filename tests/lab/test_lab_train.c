@@ -210,6 +210,48 @@ static void test_a_teacher_changes_what_is_learnt(void **state)
     assert_false(same_tensor(in(with, "model.onnx"), in(without, "model.onnx"), "Conv_50.weight"));
 }
 
+/* One picture of each split whose outer pixels are all `border`. */
+static const char *bordered(const char *name, int border)
+{
+    static const char *const splits[] = {"Training", "PublicTest", "PrivateTest"};
+    const char *path = in(dir, name);
+    struct str s = {0};
+    str_addf(&s, "emotion,pixels,Usage\n");
+    for (int split = 0; split < 3; split++) {
+        str_addf(&s, "3,");
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++)
+                str_addf(&s, "%d ",
+                         x < 4 || y < 4 || x >= SIDE - 4 || y >= SIDE - 4 ? border
+                                                                          : (x * 5 + y * 3) % 256);
+        str_addf(&s, ",%s\n", splits[split]);
+    }
+    testing_write(path, s.s, s.len);
+    str_free(&s);
+    return path;
+}
+
+static double loss_on(const char *model, const char *data)
+{
+    json_t *report = REPORT("evaluate", model, "--data", data, "--split", "PrivateTest");
+    double loss = json_real_value(json_object_get(report, "log_loss"));
+    json_decref(report);
+    return loss;
+}
+
+/* What lies outside of the margin is seen neither in training nor in evaluation. */
+static void test_a_margin_is_cut_away(void **state)
+{
+    (void)state;
+    const char *whole = trained_model(), *part = in(dir, "margin");
+    const char *black = bordered("black.csv", 0), *white = bordered("white.csv", 255);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--crop-margin", "-0.12", "--out",
+           part);
+    part = in(part, "model.onnx");
+    assert_true(fabs(loss_on(whole, black) - loss_on(whole, white)) > 1e-6);
+    assert_true(fabs(loss_on(part, black) - loss_on(part, white)) < 1e-9);
+}
+
 static void test_votes_train_the_second_head(void **state)
 {
     (void)state;
@@ -311,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_transfer_keeps_what_is_frozen),
         cmocka_unit_test(test_a_new_head_starts_fresh),
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
+        cmocka_unit_test(test_a_margin_is_cut_away),
         cmocka_unit_test(test_votes_train_the_second_head),
         cmocka_unit_test(test_nan_keeps_the_best_model),
         cmocka_unit_test(test_full_disk_loses_nothing),

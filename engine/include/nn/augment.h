@@ -25,6 +25,7 @@ struct nn_augment {
     float gamma;      /* exponent between 1 / (1 + gamma) and 1 + gamma */
     float erase;      /* probability of one random grey rectangle (Zhong et al. 2017) */
     float erase_area; /* largest area of the rectangle as a fraction of the picture */
+    float margin;     /* fraction of the side added on every side; below 0: cut away */
 };
 
 /* Target pixel centre (x, y) reads the source at (a x + b y + c, d x + e y + f). */
@@ -58,12 +59,14 @@ void nn_augment_draw(struct nn_variation *out, const struct nn_augment *a, struc
 void nn_augment_apply(const struct nn_variation *v, const uint8_t *src, int channels, int sh,
                       int sw, uint8_t *dst, int dh, int dw);
 
-/* The views that evaluation averages over. NN_TEN_CROP: four corners and centre, each with its
- * mirror image; a crop shows NN_CROP_SIZE of the side (44 of 48 pixels, as usual for FER-2013). */
+/* The views that evaluation averages over. `margin` as in struct nn_augment. NN_TEN_CROP: four
+ * corners and centre, each with its mirror image; a crop shows NN_CROP_SIZE of the side (44 of 48
+ * pixels, as usual for FER-2013), or less with a margin that cuts more away. */
 enum nn_crops { NN_SINGLE_CROP = 1, NN_FLIP = 2, NN_TEN_CROP = 10 };
 #define NN_CROP_SIZE (44.0f / 48.0f)
 
 /* The warp of crop i, 0 <= i < crops. */
-struct nn_warp nn_crop_warp(enum nn_crops crops, int i, int sh, int sw, int dh, int dw);
+struct nn_warp nn_crop_warp(enum nn_crops crops, int i, float margin, int sh, int sw, int dh,
+                            int dw);
 
 #endif
