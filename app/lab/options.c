@@ -117,8 +117,8 @@ static const struct option_spec specs[] = {
      .commands = TRAIN,
      .help = "Continue the training in --out, with its settings, as if it had never stopped."},
 
-    STRING(teaching, "teacher", teacher, "MODEL", ALL_TRAINING,
-           "Learn the outputs of this ONNX file beside the labels (Hinton et al. 2015)."),
+    STRING(teaching, "teacher", teacher, "MODEL[,MODEL...]", ALL_TRAINING,
+           "Learn the mean output of these ONNX files beside the labels (Hinton et al. 2015)."),
     NUMBER(teaching, "teacher-weight", teacher_weight, 0, 1, "0.5", ALL_TRAINING,
            "Share of the target that is the teacher's."),
     NUMBER(teaching, "teacher-temperature", teacher_temperature, 0.1, 100, "2", ALL_TRAINING,

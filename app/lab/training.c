@@ -2,6 +2,7 @@
 #include "lab/training.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LOG_MODULE "train"
 #include "base/log.h"
@@ -84,42 +85,77 @@ static void normalise(const uint8_t *picture, float *x, void *preprocess)
 
 /* ---- teacher ---- */
 
-/* Softened probabilities for the pictures to learn, mean of each and its mirror image. */
+enum { TEACHERS_MAX = 8 };
+
+static void add_softmax(const float *logits, int count, double temperature, float share, float *sum)
+{
+    float p[NN_CLASSES_MAX];
+    nn_softmax_row(logits, count, temperature, p);
+    for (int i = 0; i < count; i++)
+        sum[i] += share * p[i];
+}
+
+/* Adds `share` of the softened probabilities of the pictures to learn, of each and its mirror image
+ * together. */
 static void ask_teacher(struct training *t, struct predictor *teacher, const struct nn_view *train,
-                        double temperature)
+                        double temperature, float share)
 {
     const struct nn_dataset *d = train->data;
     size_t count = (size_t)train->count + 1, shares = (size_t)d->shares;
-    bool votes = predictor_preprocess(teacher)->ferplus_count == d->shares && d->shares > 0;
     float *logits = mem_new(count, EMOTION_COUNT * sizeof *logits);
     float *raw = mem_new(count, FERPLUS_MAX * sizeof *raw);
-    t->soft = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *t->soft);
-    t->soft_share = votes ? mem_new((size_t)d->count, shares * sizeof *t->soft_share) : NULL;
     predictor_run(teacher, train, NN_FLIP, logits, raw);
     for (int i = 0; i < train->count; i++) {
         size_t row = (size_t)train->row[i];
-        nn_softmax_row(logits + (size_t)i * EMOTION_COUNT, EMOTION_COUNT, temperature,
-                       t->soft + row * EMOTION_COUNT);
-        if (votes)
-            nn_softmax_row(raw + (size_t)i * FERPLUS_MAX, d->shares, 1,
-                           t->soft_share + row * shares);
+        add_softmax(logits + (size_t)i * EMOTION_COUNT, EMOTION_COUNT, temperature, share,
+                    t->soft + row * EMOTION_COUNT);
+        if (t->soft_share != NULL)
+            add_softmax(raw + (size_t)i * FERPLUS_MAX, d->shares, 1, share,
+                        t->soft_share + row * shares);
     }
     free(logits);
     free(raw);
 }
 
-static int set_teacher(struct training *t, const struct lab_values *v, const struct nn_view *train,
-                       struct pool *pool, struct err *err)
+/* The files of a list "a.onnx,b.onnx"; *opened counts them, also after an error. */
+static int open_teachers(struct predictor **out, int *opened, const char *list, struct pool *pool,
+                         struct err *err)
 {
-    struct predictor *teacher;
+    int rc = 0;
+    do {
+        struct str name = {0};
+        size_t length = strcspn(list, ",");
+        str_addf(&name, "%.*s", (int)length, list);
+        if (*opened == TEACHERS_MAX)
+            rc = err_set(err, ERR_RANGE, "more than %d teachers", TEACHERS_MAX);
+        else if ((rc = predictor_open(&out[*opened], name.s, pool, err)) == 0)
+            (*opened)++;
+        str_free(&name);
+        list += length + (list[length] == ',');
+    } while (rc == 0 && *list != '\0');
+    return rc;
+}
+
+static int set_teachers(struct training *t, const struct lab_values *v, const struct nn_view *train,
+                        struct pool *pool, struct err *err)
+{
+    const struct nn_dataset *d = train->data;
+    struct predictor *teacher[TEACHERS_MAX];
+    int n = 0;
     if (v->teacher == NULL)
         return 0;
-    int rc = predictor_open(&teacher, v->teacher, pool, err);
-    if (rc < 0)
-        return rc;
-    ask_teacher(t, teacher, train, v->teacher_temperature);
-    predictor_close(teacher);
-    return 0;
+    int rc = open_teachers(teacher, &n, v->teacher, pool, err);
+    bool votes = d->shares > 0;
+    for (int i = 0; i < n; i++)
+        votes = votes && predictor_preprocess(teacher[i])->ferplus_count == d->shares;
+    t->soft = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *t->soft);
+    t->soft_share = votes ? mem_new((size_t)d->count, (size_t)d->shares * sizeof(float)) : NULL;
+    for (int i = 0; i < n; i++) {
+        if (rc == 0)
+            ask_teacher(t, teacher[i], train, v->teacher_temperature, 1.0f / (float)n);
+        predictor_close(teacher[i]);
+    }
+    return rc;
 }
 
 /* ---- configuration ---- */
@@ -185,7 +221,7 @@ int training_open(struct training *out, const struct lab_values *v, const struct
     if (rc == 0)
         rc = set_preprocess(out, v, err);
     if (rc == 0)
-        rc = set_teacher(out, v, train, pool, err);
+        rc = set_teachers(out, v, train, pool, err);
     if (rc < 0)
         return rc;
     struct nn_train_config config = config_of(out, v);

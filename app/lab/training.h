@@ -12,14 +12,14 @@ struct training {
     struct nn_graph *graph;
     struct preprocess pre;
     struct nn_trainer *trainer;
-    float *soft, *soft_share; /* the teacher's; NULL without one */
+    float *soft, *soft_share; /* the teachers'; NULL without one */
 };
 
 struct nn_ranks;
 
 /* Builds the network with fresh weights (or those of --init) and a trainer on the two views,
- * which it borrows, for one of `ranks` (NULL: alone). --teacher is asked about every row of the
- * data. */
+ * which it borrows, for one of `ranks` (NULL: alone). The files of --teacher are asked about
+ * every row to learn. */
 int training_open(struct training *out, const struct lab_values *v, const struct nn_view *train,
                   const struct nn_view *val, struct nn_ranks *ranks, struct pool *pool,
                   struct err *err);

@@ -210,6 +210,27 @@ static void test_a_teacher_changes_what_is_learnt(void **state)
     assert_false(same_tensor(in(with, "model.onnx"), in(without, "model.onnx"), "Conv_50.weight"));
 }
 
+/* The mean of a teacher and itself is that teacher; another one beside it is heard. */
+static void test_several_teachers_give_their_mean(void **state)
+{
+    (void)state;
+    const char *teacher = trained_model(), *one = in(dir, "a-teacher"),
+               *twice = in(dir, "it-twice");
+    const char *two = in(dir, "two-teachers");
+    struct str list = {0};
+    str_addf(&list, "%s,%s", teacher, teacher);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--teacher", teacher, "--out", one);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--teacher", list.s, "--out", twice);
+    str_clear(&list);
+    str_addf(&list, "%s,%s", teacher, in(one, "model.onnx"));
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--teacher", list.s, "--out", two);
+    assert_true(same_tensor(in(one, "model.onnx"), in(twice, "model.onnx"), "Conv_50.weight"));
+    assert_false(same_tensor(in(one, "model.onnx"), in(two, "model.onnx"), "Conv_50.weight"));
+    SAYS(1, "absent.onnx", "train", recipe, "--data", faces, "--teacher", "absent.onnx", "--out",
+         in(dir, "untold"));
+    str_free(&list);
+}
+
 /* One picture of each split whose outer pixels are all `border`. */
 static const char *bordered(const char *name, int border)
 {
@@ -353,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_transfer_keeps_what_is_frozen),
         cmocka_unit_test(test_a_new_head_starts_fresh),
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
+        cmocka_unit_test(test_several_teachers_give_their_mean),
         cmocka_unit_test(test_a_margin_is_cut_away),
         cmocka_unit_test(test_votes_train_the_second_head),
         cmocka_unit_test(test_nan_keeps_the_best_model),
