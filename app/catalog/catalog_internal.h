@@ -62,6 +62,10 @@ int catalog_read_title(struct catalog *c, int64_t id, struct title *t, struct ar
 int catalog_read_shelved(struct catalog *c, const struct shelf_entry *e, struct title *t,
                          struct arena *a, struct err *err);
 
+/* SQLite's own check of the file. `pragma`: quick_check for every page and key, integrity_check for
+ * the indices too. */
+int catalog_check_pages(struct catalog *c, const char *pragma, struct err *err);
+
 /* "a|b" -> the FTS5 expression "a" "b"* ; false: no word in it. out: cap bytes. */
 bool catalog_match_expression(const char *text, char *out, int cap);
 
