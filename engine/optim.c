@@ -17,6 +17,8 @@ struct nn_optim {
     float *state;                   /* first moments, second moments, average */
     float *first, *second, *average;
     double *partial; /* squared length of each chunk of the gradient */
+    float *below;    /* the trainable weights before a climb; NULL without SAM */
+    bool climbed;
     uint64_t steps;
 };
 
@@ -60,6 +62,7 @@ struct nn_optim *nn_optim_create(const struct nn_tape *t, const struct nn_optim_
     o->second = o->first + o->trainable;
     o->average = p->ema > 0 ? o->second + o->trainable : NULL;
     o->partial = mem_new(chunks(o->trainable) + 1, sizeof *o->partial);
+    o->below = p->sam > 0 ? mem_new(o->trainable + 1, sizeof *o->below) : NULL;
     return o;
 }
 
@@ -69,6 +72,7 @@ void nn_optim_destroy(struct nn_optim *o)
         return;
     free(o->state);
     free(o->partial);
+    free(o->below);
     free(o);
 }
 
@@ -166,15 +170,40 @@ static void update_average(struct nn_optim *o, const struct nn_kernels *k, const
         k->axpby(1 - keep, weights, keep, o->average, o->total);
 }
 
+static struct update update_of(struct nn_optim *o, struct nn_tape *t, float lr)
+{
+    return (struct update){.o = o,
+                           .k = nn_kernels(),
+                           .w = nn_tape_weights(t),
+                           .g = nn_tape_gradients(t),
+                           .lr = lr,
+                           .scale = 1};
+}
+
+bool nn_optim_climb(struct nn_optim *o, struct nn_tape *t)
+{
+    struct update u = update_of(o, t, 0);
+    double length = gradient_length(nn_tape_pool(t), &u);
+    if (!isfinite(length))
+        return false;
+    memcpy(o->below, u.w, o->trainable * sizeof *u.w);
+    u.k->axpby((float)(o->p.sam / (length + 1e-12)), u.g, 1, u.w, o->trainable);
+    o->climbed = true;
+    return true;
+}
+
+static void climb_down(struct nn_optim *o, struct nn_tape *t)
+{
+    if (o->climbed)
+        memcpy(nn_tape_weights(t), o->below, o->trainable * sizeof *o->below);
+    o->climbed = false;
+}
+
 float nn_optim_step(struct nn_optim *o, struct nn_tape *t, float lr)
 {
     struct pool *pool = nn_tape_pool(t);
-    struct update u = {.o = o,
-                       .k = nn_kernels(),
-                       .w = nn_tape_weights(t),
-                       .g = nn_tape_gradients(t),
-                       .lr = lr,
-                       .scale = 1};
+    struct update u = update_of(o, t, lr);
+    climb_down(o, t);
     double length = gradient_length(pool, &u);
     if (!isfinite(length))
         return (float)length;

@@ -290,9 +290,8 @@ static int count_right(const struct nn_trainer *t, const struct nn_batch *b)
     return (int)right;
 }
 
-/* One optimizer step; false: the loss or the gradient is not finite. */
-static bool learn(struct nn_trainer *t, const struct nn_batch *b, float rate, uint64_t step,
-                  float *loss)
+/* Loss and gradients of a batch; false: the loss is not finite. */
+static bool look(struct nn_trainer *t, const struct nn_batch *b, uint64_t step, float *loss)
 {
     struct nn_target targets[OUTPUTS_MAX] = {
         {.shares = b->label,
@@ -306,6 +305,20 @@ static bool learn(struct nn_trainer *t, const struct nn_batch *b, float rate, ui
     if (!isfinite(*loss))
         return false;
     nn_tape_backward(t->tape);
+    return true;
+}
+
+/* One optimizer step; false: the loss or the gradient is not finite. */
+static bool learn(struct nn_trainer *t, const struct nn_batch *b, float rate, uint64_t step,
+                  float *loss, int *right)
+{
+    float above;
+    if (!look(t, b, step, loss))
+        return false;
+    *right += count_right(t, b);
+    if (t->config.optim.sam > 0 &&
+        (!nn_optim_climb(t->optim, t->tape) || !look(t, b, step, &above)))
+        return false;
     return isfinite(nn_optim_step(t->optim, t->tape, rate));
 }
 
@@ -320,13 +333,12 @@ static int learn_all(struct nn_trainer *t, struct nn_loader *loader, int batches
         float loss = 0;
         e->rate = rate_of(t, t->epochs, i, batches);
         uint64_t step = (uint64_t)t->epochs * (uint64_t)batches + (uint64_t)i;
-        if (!learn(t, b, e->rate, step, &loss))
+        if (!learn(t, b, e->rate, step, &loss, &right))
             return err_set(err, ERR_RANGE,
                            "epoch %d, batch %d: the loss is not a number any more (a lower "
                            "learning rate or clip-norm may help)",
                            e->number, i + 1);
         loss_sum += (double)loss;
-        right += count_right(t, b);
         e->train_loss = (float)(loss_sum / (i + 1));
         int images = (i + 1) * t->config.batch;
         e->train_accuracy = (float)right / (float)images;

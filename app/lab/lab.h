@@ -38,7 +38,7 @@ struct lab_values {
     int epochs, batch, patience, threads, seed;
     int precision; /* enum nn_precision */
     int optimizer; /* enum nn_optim_kind */
-    double rate, momentum, weight_decay, clip, ema;
+    double rate, momentum, weight_decay, clip, ema, sam;
     int schedule; /* enum nn_schedule */
     double warmup, step_factor;
     int step_every;

@@ -99,6 +99,9 @@ static const struct option_spec specs[] = {
     NUMBER(training, "ema", ema, 0, 1, "0", ALL_TRAINING,
            "Decay a step of averaged weights, such as 0.999; they are measured too and the better "
            "are kept. 0: off."),
+    NUMBER(training, "sam", sam, 0, 10, "0", ALL_TRAINING,
+           "Sharpness-aware minimisation (Foret et al. 2021): how far weights are moved uphill "
+           "before the gradient is taken, such as 0.05; doubles the time. 0: off."),
     CHOICE(training, "schedule", schedule, "constant|cosine|step|plateau", "cosine", ALL_TRAINING,
            "How the learning rate falls."),
     NUMBER(training, "warmup", warmup, 0, 1, "0.05", ALL_TRAINING,

@@ -183,6 +183,7 @@ static struct nn_optim_params optim_of(const struct lab_values *v)
     p.weight_decay = (float)v->weight_decay;
     p.clip_norm = (float)v->clip;
     p.ema = (float)v->ema;
+    p.sam = (float)v->sam;
     return p;
 }
 

@@ -101,6 +101,35 @@ static void test_trajectories(void **state)
     check_trajectory("adamw");
 }
 
+/* The step starts below, with the gradient found above. */
+static void test_a_climb_is_undone_by_the_step(void **state)
+{
+    (void)state;
+    struct small s = small_tape();
+    struct nn_optim_params p = nn_optim_defaults(NN_SGD);
+    p.momentum = 0;
+    p.sam = 0.5f;
+    struct nn_optim *o = nn_optim_create(s.t, &p);
+    float *w = nn_tape_weights(s.t), *g = nn_tape_gradients(s.t), below[8];
+    memcpy(below, w, sizeof below);
+    for (int i = 0; i < 8; i++)
+        g[i] = i == 2 ? 3 : i == 7 ? -4 : 0;
+    assert_true(nn_optim_climb(o, s.t));
+    for (int i = 0; i < 8; i++)
+        assert_true(fabsf(w[i] - below[i] - (i == 2 ? 0.3f : i == 7 ? -0.4f : 0)) < 1e-6f);
+    for (int i = 0; i < 8; i++)
+        g[i] = (float)i;
+    nn_optim_step(o, s.t, 0.1f);
+    for (int i = 0; i < 8; i++)
+        assert_true(fabsf(w[i] - (below[i] - 0.1f * (float)i)) < 1e-6f);
+    memcpy(below, w, sizeof below);
+    g[3] = INFINITY;
+    assert_false(nn_optim_climb(o, s.t));
+    assert_memory_equal(w, below, sizeof below);
+    nn_optim_destroy(o);
+    free_small(s);
+}
+
 static void test_unknown_name(void **state)
 {
     (void)state;
@@ -193,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trajectories),
+        cmocka_unit_test(test_a_climb_is_undone_by_the_step),
         cmocka_unit_test(test_unknown_name),
         cmocka_unit_test(test_state_resumes),
         cmocka_unit_test(test_average_follows),

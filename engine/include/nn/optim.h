@@ -21,6 +21,7 @@ struct nn_optim_params {
     float weight_decay; /* not on biases and batch-norm parameters */
     float clip_norm;    /* the whole gradient is scaled down to this length; 0: never */
     float ema;          /* decay of the averaged weights per step, as 0.999; 0: none */
+    float sam;          /* radius of nn_optim_climb(); 0: it is not used */
 };
 
 /* The usual constants of each kind: SGD 0.9 with Nesterov, RMSprop beta2 0.99, Adam 0.9 and 0.999,
@@ -32,6 +33,12 @@ struct nn_optim;
 /* Sized for this tape; any tape of the same graph may be stepped. */
 struct nn_optim *nn_optim_create(const struct nn_tape *t, const struct nn_optim_params *p);
 void nn_optim_destroy(struct nn_optim *o); /* NULL is allowed */
+
+/* Sharpness-aware minimisation (Foret et al. 2021, equations 2 and 3): moves the weights by `sam`
+ * along the gradient. The next step takes the gradient that the tape has then, at the climbed
+ * weights, but starts from where the climb began. False, and nothing is changed, when the gradient
+ * is not finite. */
+bool nn_optim_climb(struct nn_optim *o, struct nn_tape *t);
 
 /* One update of the tape's weights from its gradients at learning rate `lr`. Returns the
  * gradient's length before clipping; a gradient that is not finite changes nothing. */
