@@ -117,6 +117,20 @@ static void ask_teacher(struct training *t, struct predictor *teacher, const str
     free(raw);
 }
 
+/* The mean of all; of the votes only when every teacher has that head. */
+static void ask_teachers(struct training *t, struct predictor *const *teacher, int n,
+                         const struct nn_view *train, double temperature)
+{
+    const struct nn_dataset *d = train->data;
+    bool votes = d->shares > 0;
+    for (int i = 0; i < n; i++)
+        votes = votes && predictor_preprocess(teacher[i])->ferplus_count == d->shares;
+    t->soft = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *t->soft);
+    t->soft_share = votes ? mem_new((size_t)d->count, (size_t)d->shares * sizeof(float)) : NULL;
+    for (int i = 0; i < n; i++)
+        ask_teacher(t, teacher[i], train, temperature, 1.0f / (float)n);
+}
+
 /* The files of a list "a.onnx,b.onnx"; *opened counts them, also after an error. */
 static int open_teachers(struct predictor **out, int *opened, const char *list, struct pool *pool,
                          struct err *err)
@@ -139,22 +153,15 @@ static int open_teachers(struct predictor **out, int *opened, const char *list, 
 static int set_teachers(struct training *t, const struct lab_values *v, const struct nn_view *train,
                         struct pool *pool, struct err *err)
 {
-    const struct nn_dataset *d = train->data;
     struct predictor *teacher[TEACHERS_MAX];
     int n = 0;
     if (v->teacher == NULL)
         return 0;
     int rc = open_teachers(teacher, &n, v->teacher, pool, err);
-    bool votes = d->shares > 0;
+    if (rc == 0)
+        ask_teachers(t, teacher, n, train, v->teacher_temperature);
     for (int i = 0; i < n; i++)
-        votes = votes && predictor_preprocess(teacher[i])->ferplus_count == d->shares;
-    t->soft = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *t->soft);
-    t->soft_share = votes ? mem_new((size_t)d->count, (size_t)d->shares * sizeof(float)) : NULL;
-    for (int i = 0; i < n; i++) {
-        if (rc == 0)
-            ask_teacher(t, teacher[i], train, v->teacher_temperature, 1.0f / (float)n);
         predictor_close(teacher[i]);
-    }
     return rc;
 }
 
