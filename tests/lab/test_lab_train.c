@@ -210,6 +210,18 @@ static void test_a_teacher_changes_what_is_learnt(void **state)
     assert_false(same_tensor(in(with, "model.onnx"), in(without, "model.onnx"), "Conv_50.weight"));
 }
 
+/* The climb reaches the training, and repeats. */
+static void test_sharpness_aware_learns_another_network(void **state)
+{
+    (void)state;
+    const char *flat = in(dir, "flat"), *sharp = in(dir, "sharp"), *again = in(dir, "sharp-again");
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--out", flat);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--sam", "0.1", "--out", sharp);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--sam", "0.1", "--out", again);
+    assert_false(same_tensor(in(flat, "model.onnx"), in(sharp, "model.onnx"), "Conv_50.weight"));
+    assert_same_file(sharp, again, "model.onnx");
+}
+
 /* The mean of a teacher and itself is that teacher; another one beside it is heard. */
 static void test_several_teachers_give_their_mean(void **state)
 {
@@ -374,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_transfer_keeps_what_is_frozen),
         cmocka_unit_test(test_a_new_head_starts_fresh),
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
+        cmocka_unit_test(test_sharpness_aware_learns_another_network),
         cmocka_unit_test(test_several_teachers_give_their_mean),
         cmocka_unit_test(test_a_margin_is_cut_away),
         cmocka_unit_test(test_votes_train_the_second_head),
