@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "graph_copy.h"
 #include "internal.h"
 #include "nn/run.h"
 
@@ -29,115 +30,8 @@ struct nn_quantiser {
     int batch, observed;
 };
 
-/* Copying graphs */
-
-struct copy {
-    const struct nn_graph *from;
-    struct nn_graph *to;
-    nn_value *map; /* value of `from` -> value of `to`, or NN_NONE */
-};
-
-static struct copy copy_begin(const struct nn_graph *from)
-{
-    struct copy c = {from, nn_graph_create(from->name, 0),
-                     mem_new(from->value_count + 1, sizeof(nn_value))};
-    const char *key, *value;
-    c.to->opset = from->opset;
-    for (size_t i = 0; i < from->value_count; i++)
-        c.map[i] = NN_NONE;
-    for (int i = 0; i < nn_graph_meta_count(from); i++) {
-        nn_graph_meta_at(from, i, &key, &value);
-        nn_graph_set_meta(c.to, key, value);
-    }
-    for (size_t i = 0; i < from->input_count; i++) {
-        const struct nn_tensor *t = nn__value(from, from->inputs[i]);
-        c.map[from->inputs[i]] = nn__input_add(c.to, t->name, t->dtype, &t->shape);
-    }
-    return c;
-}
-
-/* The copy of a value; constants are copied when first asked for. */
-static nn_value copied(struct copy *c, nn_value v)
-{
-    if (v == NN_NONE || c->map[v] != NN_NONE || !nn__is_constant(c->from, v))
-        return v == NN_NONE ? NN_NONE : c->map[v];
-    const struct nn_tensor *t = nn__value(c->from, v);
-    c->map[v] = nn__constant_add(c->to, t->name, t->dtype, &t->shape);
-    if (c->map[v] != NN_NONE)
-        memcpy(nn__value(c->to, c->map[v])->data, t->data,
-               (size_t)nn__shape_elements(&t->shape, 1) * nn_dtype_size(t->dtype));
-    return c->map[v];
-}
-
-static void copy_attribute(struct copy *c, struct nn_node *n, const struct nn_attr *a)
-{
-    switch (a->kind) {
-    case NN_ATTR_INT:
-        nn__node_int(c->to, n, a->name, a->ints[0]);
-        break;
-    case NN_ATTR_FLOAT:
-        nn__node_float(c->to, n, a->name, a->floats[0]);
-        break;
-    case NN_ATTR_STRING:
-        nn__node_string(c->to, n, a->name, a->string);
-        break;
-    case NN_ATTR_INTS:
-        nn__node_ints(c->to, n, a->name, a->ints, a->count);
-        break;
-    case NN_ATTR_FLOATS:
-        nn__node_floats(c->to, n, a->name, a->floats, a->count);
-        break;
-    case NN_ATTR_TENSOR:
-        nn__node_tensor(c->to, n, a->name, copied(c, a->tensor));
-        break;
-    }
-}
-
-/* The copy of a node with these inputs, its results under their old names. */
-static void copy_node(struct copy *c, const struct nn_node *n, const nn_value *inputs, int count)
-{
-    struct nn_node *to = nn__node_begin(c->to, n->op, n->name);
-    const char **names = mem_new((size_t)n->output_count + 1, sizeof *names);
-    for (int i = 0; i < count; i++)
-        nn__node_input(c->to, to, inputs[i]);
-    for (int i = 0; i < n->attr_count; i++)
-        copy_attribute(c, to, &n->attrs[i]);
-    for (int i = 0; i < n->output_count; i++)
-        names[i] = nn__value(c->from, n->outputs[i])->name;
-    nn__node_end(c->to, to, n->output_count, names);
-    for (int i = 0; i < n->output_count && !c->to->error.code; i++)
-        c->map[n->outputs[i]] = to->outputs[i];
-    free(names);
-}
-
-static void copy_inputs(struct copy *c, const struct nn_node *n, nn_value *inputs)
-{
-    for (int i = 0; i < n->input_count; i++)
-        inputs[i] = copied(c, n->inputs[i]);
-}
-
-static void copy_outputs(struct copy *c)
-{
-    for (size_t i = 0; i < c->from->output_count; i++) {
-        nn_value v = c->from->outputs[i];
-        nn_graph_output(c->to, copied(c, v), nn__value(c->from, v)->name);
-    }
-}
-
-/* Ends a copy: the graph, or an error. */
-static int copy_end(struct copy *c, struct nn_graph **out, struct err *err)
-{
-    free(c->map);
-    int code = nn_graph_finish(c->to, err);
-    if (code < 0)
-        nn_graph_destroy(c->to);
-    else
-        *out = c->to;
-    return code;
-}
-
 /* A new constant, under a name that neither graph has. */
-static nn_value constant(struct copy *c, enum nn_dtype type, struct nn_shape shape)
+static nn_value constant(struct nn__copy *c, enum nn_dtype type, struct nn_shape shape)
 {
     char name[40];
     size_t i = c->to->value_count;
@@ -187,7 +81,7 @@ static const struct nn_node *norm_behind(const struct nn_graph *g, const struct 
 }
 
 /* Weights and bias of a convolution with its batch norm: input 1 and 2 of the copy. */
-static void fold_norm(struct copy *c, const struct nn_node *n, const struct nn_node *b,
+static void fold_norm(struct nn__copy *c, const struct nn_node *n, const struct nn_node *b,
                       nn_value *inputs)
 {
     const struct nn_tensor *w = nn__value(c->from, n->inputs[1]);
@@ -214,27 +108,27 @@ static void fold_norm(struct copy *c, const struct nn_node *n, const struct nn_n
 /* The network without batch norms behind convolutions, dropout and identities. */
 static int fold(struct nn_graph **out, const struct nn_graph *g, struct err *err)
 {
-    struct copy c = copy_begin(g);
+    struct nn__copy c = nn__copy_begin(g);
     int *uses = count_uses(g);
     for (size_t i = 0; i < g->node_count && !c.to->error.code; i++) {
         const struct nn_node *n = &g->nodes[i], *norm = norm_behind(g, n, uses);
         nn_value inputs[64];
         if (c.map[n->outputs[0]] != NN_NONE)
             continue; /* a folded batch norm */
-        copy_inputs(&c, n, inputs);
+        nn__copy_inputs(&c, n, inputs);
         if (n->op == NN_OP_DROPOUT || n->op == NN_OP_IDENTITY) {
             c.map[n->outputs[0]] = inputs[0];
         } else if (norm) {
             fold_norm(&c, n, norm, inputs);
-            copy_node(&c, n, inputs, 3);
+            nn__copy_node(&c, n, inputs, 3);
             c.map[norm->outputs[0]] = c.map[n->outputs[0]];
         } else {
-            copy_node(&c, n, inputs, n->input_count);
+            nn__copy_node(&c, n, inputs, n->input_count);
         }
     }
     free(uses);
-    copy_outputs(&c);
-    return copy_end(&c, out, err);
+    nn__copy_outputs(&c);
+    return nn__copy_end(&c, out, err);
 }
 
 /* Choosing */
@@ -424,7 +318,7 @@ static nn_value linear(struct nn_graph *g, enum nn_op op, nn_value x, nn_value s
 }
 
 /* Value v of the folded graph, whose copy exists, quantised and back. */
-static void quantise_value(const struct nn_quantiser *q, struct copy *c, nn_value v,
+static void quantise_value(const struct nn_quantiser *q, struct nn__copy *c, nn_value v,
                            nn_value *back)
 {
     struct code code = code_of(q, v);
@@ -453,7 +347,7 @@ static struct channel channel_at(const struct nn_node *n, const struct nn_shape 
 }
 
 /* Inputs 1 and 2 of a node: s8 weights and s32 bias, dequantised. `x`: the code of its input. */
-static void quantise_weights(struct copy *c, const struct nn_node *n, float x, nn_value *inputs)
+static void quantise_weights(struct nn__copy *c, const struct nn_node *n, float x, nn_value *inputs)
 {
     struct nn_graph *g = c->to;
     const struct nn_tensor *w = nn__value(c->from, n->inputs[1]);
@@ -488,20 +382,20 @@ static void quantise_weights(struct copy *c, const struct nn_node *n, float x, n
                            "bias_dequantised");
 }
 
-static void write_node(const struct nn_quantiser *q, struct copy *c, const struct nn_node *n,
+static void write_node(const struct nn_quantiser *q, struct nn__copy *c, const struct nn_node *n,
                        nn_value *back)
 {
     nn_value inputs[64];
     bool weights = has_weights(q->g, n) && q->ranges[n->inputs[0]].chosen;
     for (int i = 0; i < (weights ? 1 : n->input_count); i++) {
         nn_value v = n->inputs[i];
-        inputs[i] = v != NN_NONE && back[v] != NN_NONE ? back[v] : copied(c, v);
+        inputs[i] = v != NN_NONE && back[v] != NN_NONE ? back[v] : nn__copied(c, v);
     }
     for (int i = 1; weights && i < n->input_count; i++)
         inputs[i] = NN_NONE;
     if (weights)
         quantise_weights(c, n, code_of(q, n->inputs[0]).scale, inputs);
-    copy_node(c, n, inputs, n->input_count);
+    nn__copy_node(c, n, inputs, n->input_count);
     for (int i = 0; i < n->output_count && !c->to->error.code; i++)
         if (q->ranges[n->outputs[i]].chosen)
             quantise_value(q, c, n->outputs[i], back);
@@ -512,7 +406,7 @@ int nn_quantiser_finish(const struct nn_quantiser *q, struct nn_graph **out, str
     *out = NULL;
     if (q->observed == 0)
         return err_set(err, ERR_RANGE, "quantisation needs pictures to observe");
-    struct copy c = copy_begin(q->g);
+    struct nn__copy c = nn__copy_begin(q->g);
     nn_value *back = mem_new(q->g->value_count + 1, sizeof *back);
     for (size_t v = 0; v < q->g->value_count; v++)
         back[v] = NN_NONE;
@@ -522,8 +416,8 @@ int nn_quantiser_finish(const struct nn_quantiser *q, struct nn_graph **out, str
         write_node(q, &c, &q->g->nodes[i], back);
     for (int i = 0; i < q->own_outputs; i++) {
         nn_value v = q->g->outputs[i];
-        nn_graph_output(c.to, copied(&c, v), nn__value(q->g, v)->name);
+        nn_graph_output(c.to, nn__copied(&c, v), nn__value(q->g, v)->name);
     }
     free(back);
-    return copy_end(&c, out, err);
+    return nn__copy_end(&c, out, err);
 }
