@@ -1,11 +1,13 @@
-/* Copies of a graph. See graph_copy.h. */
+/* Copies of a graph (graph_copy.h), and one graph of several. */
 #include "graph_copy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "nn/layers.h"
 
 static struct nn__copy copy_of(const struct nn_graph *from, struct nn_graph *to, const char *prefix)
 {
@@ -138,4 +140,73 @@ int nn__copy_end(struct nn__copy *c, struct nn_graph **out, struct err *err)
     else
         *out = c->to;
     return code;
+}
+
+/* Joining */
+
+static bool same_kind(const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    return a->dtype == b->dtype && nn__shape_equal(&a->shape, &b->shape);
+}
+
+static bool joinable(const struct nn_graph *a, const struct nn_graph *b)
+{
+    bool same = a->opset == b->opset && a->input_count == b->input_count &&
+                a->output_count == b->output_count;
+    for (size_t i = 0; same && i < a->input_count; i++)
+        same = same_kind(nn__value(a, a->inputs[i]), nn__value(b, b->inputs[i]));
+    for (size_t i = 0; same && i < a->output_count; i++) {
+        const struct nn_tensor *x = nn__value(a, a->outputs[i]), *y = nn__value(b, b->outputs[i]);
+        same = same_kind(x, y) && !strcmp(x->name, y->name);
+    }
+    return same;
+}
+
+/* Copies part `index`; outputs: of each part, one row a part. */
+static void copy_part(struct nn_graph *to, const struct nn_graph *part, int index,
+                      nn_value *outputs)
+{
+    char prefix[16];
+    snprintf(prefix, sizeof prefix, "part%d.", index + 1);
+    struct nn__copy c = nn__copy_into(to, part, prefix);
+    for (size_t i = 0; i < part->node_count && !to->error.code; i++) {
+        nn_value inputs[NN_VARIADIC];
+        nn__copy_inputs(&c, &part->nodes[i], inputs);
+        nn__copy_node(&c, &part->nodes[i], inputs, part->nodes[i].input_count);
+    }
+    for (size_t i = 0; i < part->output_count; i++)
+        outputs[i] = nn__copied(&c, part->outputs[i]);
+    nn__copy_leave(&c);
+}
+
+/* The mean of `count` values that lie `step` apart. Sums and a product, not the operator Mean: that
+ * one OpenCV 4.6 cannot read. */
+static nn_value mean(struct nn_graph *g, const nn_value *values, size_t step, int count)
+{
+    nn_value sum = values[0], share = nn__constant_add(g, NULL, NN_F32, &(struct nn_shape){1, {1}});
+    for (int i = 1; i < count; i++)
+        sum = nn_add(g, sum, values[(size_t)i * step]);
+    if (share != NN_NONE)
+        *(float *)nn__value(g, share)->data = 1.0f / (float)count;
+    return nn_mul(g, sum, share);
+}
+
+int nn_graph_join(struct nn_graph **out, const struct nn_graph *const *part, int count,
+                  struct err *err)
+{
+    const struct nn_graph *first = part[0];
+    for (int i = 1; i < count; i++)
+        if (!joinable(first, part[i]))
+            return err_set(err, ERR_FORMAT,
+                           "network %d has other inputs, outputs or operators than network 1",
+                           i + 1);
+    struct nn__copy c = nn__copy_begin(first);
+    nn_value *outputs = mem_new((size_t)count * first->output_count, sizeof *outputs);
+    for (int i = 0; i < count; i++)
+        copy_part(c.to, part[i], i, outputs + (size_t)i * first->output_count);
+    for (size_t o = 0; o < first->output_count; o++)
+        nn_graph_output(c.to, mean(c.to, outputs + o, first->output_count, count),
+                        nn__value(first, first->outputs[o])->name);
+    free(outputs);
+    return nn__copy_end(&c, out, err);
 }

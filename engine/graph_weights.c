@@ -1,8 +1,11 @@
-/* The weights of a graph: how many, what they cost, which are trained, those of another graph. */
+/* The weights of a graph: how many, what they cost, which are trained, those of another graph, how
+ * files hold them. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "half.h"
 #include "internal.h"
 
 size_t nn_graph_parameters(const struct nn_graph *g, bool trainable_only)
@@ -82,4 +85,25 @@ int nn_graph_adopt(struct nn_graph *g, const struct nn_graph *from, bool frozen_
         copied++;
     }
     return copied;
+}
+
+/* Files */
+
+static bool fits_halves(const struct nn_tensor *t, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabsf(((const float *)t->data)[i]) <= NN__HALF_MAX))
+            return false;
+    return true;
+}
+
+void nn_graph_store_halves(struct nn_graph *g, bool halves)
+{
+    for (size_t v = 0; v < g->value_count; v++) {
+        struct nn_tensor *t = &g->values[v];
+        int64_t n = nn__shape_elements(&t->shape, 1);
+        t->half = halves && t->data && t->dtype == NN_F32 && t->shape.rank > 1 && fits_halves(t, n);
+        for (int64_t i = 0; t->half && i < n; i++)
+            ((float *)t->data)[i] = nn__from_half(nn__to_half(((float *)t->data)[i]));
+    }
 }

@@ -178,6 +178,7 @@ struct nn_tensor {
     int producer; /* index of the node that computes it; -1: input or constant */
     bool trainable;
     bool borrowed; /* data belongs to another graph */
+    bool half;     /* files hold it in 16 bits (nn_graph_store_halves) */
 };
 
 struct nn_meta {

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "half.h"
 #include "internal.h"
 #include "nn/onnx.h"
 #include "onnx.pb-c.h"
@@ -81,22 +82,6 @@ static const struct element *find_element(int onnx)
     return NULL;
 }
 
-static float from_bits(uint32_t bits)
-{
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-/* IEEE 754 binary16: subnormals are scaled, infinities and NaN keep their payload. */
-static float from_half(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, mantissa = h & 1023;
-    if (exponent == 0)
-        return from_bits(sign | 0x3f800000) * (float)mantissa * 0x1p-24f;
-    return from_bits(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | mantissa << 13);
-}
-
 /* raw_data is little endian, as is every processor the engine has kernels for. */
 static void read_raw(const struct element *e, const uint8_t *raw, size_t n, void *out)
 {
@@ -116,7 +101,7 @@ static void read_raw(const struct element *e, const uint8_t *raw, size_t n, void
         }
         memcpy(&h, raw + i * sizeof h, sizeof h);
         bool half = e->onnx == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16;
-        f[i] = half ? from_half(h) : from_bits((uint32_t)h << 16);
+        f[i] = half ? nn__from_half(h) : nn__float_from_bits((uint32_t)h << 16);
     }
 }
 
@@ -148,9 +133,9 @@ static void read_typed(const struct element *e, const Onnx__TensorProto *t, size
             if (e->onnx == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE)
                 ((float *)out)[i] = (float)t->double_data[i];
             else if (e->onnx == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16)
-                ((float *)out)[i] = from_half((uint16_t)t->int32_data[i]);
+                ((float *)out)[i] = nn__from_half((uint16_t)t->int32_data[i]);
             else if (e->onnx == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16)
-                ((float *)out)[i] = from_bits((uint32_t)t->int32_data[i] << 16);
+                ((float *)out)[i] = nn__float_from_bits((uint32_t)t->int32_data[i] << 16);
             else
                 ((uint8_t *)out)[i] = (uint8_t)t->int32_data[i];
         }
@@ -344,13 +329,40 @@ static void read_output(struct nn_graph *g, const Onnx__ValueInfoProto *p)
         nn_graph_output(g, v, name);
 }
 
+/* Weights that nn_graph_store_halves() made small, as onnx_write.c stores them: the first nodes of the file
+ * widen them, one after the other. They are read as what they were. Other files' halves become
+ * floats as well, with a Cast that does nothing behind them. */
+static bool widens(const Onnx__NodeProto *node, const Onnx__TensorProto *t)
+{
+    const Onnx__AttributeProto *to = node->n_attribute == 1 ? node->attribute[0] : NULL;
+    return t->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 && t->name && *t->name &&
+           node->op_type && !strcmp(node->op_type, "Cast") && node->n_input == 1 &&
+           !strcmp(node->input[0], t->name) && node->n_output == 1 && *node->output[0] && to &&
+           to->i == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+}
+
+/* Returns how many nodes are done with. */
+static size_t read_initializers(struct nn_graph *g, const Onnx__GraphProto *p)
+{
+    size_t widened = 0;
+    for (size_t i = 0; i < p->n_initializer && !g->error.code; i++) {
+        const Onnx__TensorProto *t = p->initializer[i];
+        const Onnx__NodeProto *node = widened < p->n_node ? p->node[widened] : NULL;
+        bool half = node && widens(node, t);
+        nn_value v = read_tensor(g, t, half ? node->output[0] : NULL);
+        if (half && v != NN_NONE)
+            nn__value(g, v)->half = true;
+        widened += half;
+    }
+    return widened;
+}
+
 static void read_graph(struct nn_graph *g, const Onnx__GraphProto *p)
 {
-    for (size_t i = 0; i < p->n_initializer && !g->error.code; i++)
-        read_tensor(g, p->initializer[i], NULL);
+    size_t widened = read_initializers(g, p);
     for (size_t i = 0; i < p->n_input && !g->error.code; i++)
         read_input(g, p->input[i]);
-    for (size_t i = 0; i < p->n_node && !g->error.code; i++)
+    for (size_t i = widened; i < p->n_node && !g->error.code; i++)
         read_node(g, p->node[i]);
     for (size_t i = 0; i < p->n_output && !g->error.code; i++)
         read_output(g, p->output[i]);

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/str.h"
+#include "half.h"
 #include "internal.h"
 #include "nn/onnx.h"
 #include "onnx.pb-c.h"
@@ -39,19 +41,41 @@ static const int onnx_types[NN_DTYPE_COUNT] = {
     [NN_BOOL] = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL,
 };
 
+/* A weight of 16 bits is stored beside its name; a Cast gives it that (write_widening()). */
+static char *half_name(struct writer *w, const char *name)
+{
+    struct str s = {0};
+    str_addf(&s, "%s", name);
+    do
+        str_addf(&s, ".half");
+    while (nn_graph_find(w->g, s.s) != NN_NONE);
+    char *copy = arena_strdup(w->arena, s.s);
+    str_free(&s);
+    return copy;
+}
+
+static uint8_t *halves(struct writer *w, const float *from, size_t n)
+{
+    uint16_t *to = arena_alloc(w->arena, (n + 1) * sizeof *to);
+    for (size_t i = 0; i < n; i++)
+        to[i] = nn__to_half(from[i]);
+    return (uint8_t *)to;
+}
+
 static Onnx__TensorProto *write_tensor(struct writer *w, nn_value v)
 {
     struct nn_tensor *t = nn__value(w->g, v);
     Onnx__TensorProto *p = arena_alloc(w->arena, sizeof *p);
+    size_t n = (size_t)nn__shape_elements(&t->shape, 1);
     onnx__tensor_proto__init(p);
-    p->name = text(t->name);
+    p->name = t->half ? half_name(w, t->name) : text(t->name);
     p->n_dims = (size_t)t->shape.rank;
     p->dims = t->shape.dims;
     p->has_data_type = true;
-    p->data_type = onnx_types[t->dtype];
+    p->data_type = t->half ? ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 : onnx_types[t->dtype];
     p->has_raw_data = true;
-    p->raw_data.len = (size_t)nn__shape_elements(&t->shape, 1) * nn_dtype_size(t->dtype);
-    p->raw_data.data = t->data;
+    p->raw_data.len = n * (t->half ? sizeof(uint16_t) : nn_dtype_size(t->dtype));
+    p->raw_data.data = t->half ? halves(w, t->data, n) : t->data;
     return p;
 }
 
@@ -152,19 +176,46 @@ static Onnx__NodeProto *write_node(struct writer *w, const struct nn_node *n)
     return p;
 }
 
+/* The Cast that makes a float of a weight of 16 bits. */
+static Onnx__NodeProto *write_widening(struct writer *w, const struct nn_tensor *t)
+{
+    Onnx__NodeProto *p = arena_alloc(w->arena, sizeof *p);
+    Onnx__AttributeProto *to = arena_alloc(w->arena, sizeof *to);
+    onnx__node_proto__init(p);
+    onnx__attribute_proto__init(to);
+    to->name = text("to");
+    to->has_type = true;
+    to->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+    to->has_i = true;
+    to->i = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    p->op_type = text("Cast");
+    p->n_input = p->n_output = p->n_attribute = 1;
+    p->input = list(w, 1);
+    p->output = list(w, 1);
+    p->attribute = list(w, 1);
+    p->input[0] = half_name(w, t->name);
+    p->output[0] = p->name = text(t->name);
+    p->attribute[0] = to;
+    return p;
+}
+
 static Onnx__GraphProto *write_graph(struct writer *w)
 {
     const struct nn_graph *g = w->g;
     Onnx__GraphProto *p = arena_alloc(w->arena, sizeof *p);
     onnx__graph_proto__init(p);
     p->name = text(g->name);
-    p->node = list(w, g->node_count);
+    p->initializer = list(w, g->value_count);
+    p->node = list(w, g->node_count + g->value_count);
+    for (size_t i = 0; i < g->value_count; i++) {
+        const struct nn_tensor *t = &g->values[i];
+        if (t->data)
+            p->initializer[p->n_initializer++] = write_tensor(w, (nn_value)i);
+        if (t->data && t->half)
+            p->node[p->n_node++] = write_widening(w, t);
+    }
     for (size_t i = 0; i < g->node_count; i++)
         p->node[p->n_node++] = write_node(w, &g->nodes[i]);
-    p->initializer = list(w, g->value_count);
-    for (size_t i = 0; i < g->value_count; i++)
-        if (g->values[i].data)
-            p->initializer[p->n_initializer++] = write_tensor(w, (nn_value)i);
     p->input = list(w, g->input_count);
     for (size_t i = 0; i < g->input_count; i++)
         p->input[p->n_input++] = write_value_info(w, g->inputs[i]);

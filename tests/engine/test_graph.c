@@ -1,10 +1,14 @@
 /* The graph: shapes, parameter counts, sticky errors, seeds, freezing. */
 #include "support/testing.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "internal.h"
 #include "nn/layers.h"
+#include "nn/run.h"
 
 static void assert_shape(const struct nn_graph *g, nn_value v, int c, int h, int w)
 {
@@ -142,6 +146,64 @@ static void test_freeze(void **state)
     nn_graph_destroy(g);
 }
 
+/* Outputs of a graph for one picture of noise: the caller's. */
+static float *outputs(const struct nn_graph *g)
+{
+    struct nn_run *run = NULL;
+    struct rng rng;
+    float *copy = mem_new(3, sizeof *copy);
+    assert_int_equal(nn_run_create(&run, g, 1, NULL, NULL, NULL), 0);
+    rng_seed(&rng, 4, 0);
+    for (int i = 0; i < 64; i++)
+        nn_run_input(run, 0)[i] = rng_normal(&rng);
+    nn_run_forward(run);
+    memcpy(copy, nn_run_output(run, 0), 3 * sizeof *copy);
+    nn_run_destroy(run);
+    return copy;
+}
+
+static void test_joined_networks_give_their_mean(void **state)
+{
+    (void)state;
+    struct nn_graph *part[3], *joined = NULL;
+    float *of[3], *mean;
+    for (uint64_t i = 0; i < 3; i++) {
+        part[i] = small(i + 1);
+        of[i] = outputs(part[i]);
+    }
+    nn_graph_set_meta(part[0], "labels", "a,b,c");
+    const struct nn_graph *const parts[] = {part[0], part[1], part[2]};
+    assert_int_equal(nn_graph_join(&joined, parts, 3, NULL), 0);
+    assert_string_equal(nn_graph_meta(joined, "labels"), "a,b,c");
+    assert_string_equal(nn_graph_value_name(joined, nn_graph_output_at(joined, 0)), "logits");
+    assert_int_equal(nn_graph_macs(joined), 3 * nn_graph_macs(part[0]));
+    mean = outputs(joined);
+    for (int c = 0; c < 3; c++)
+        assert_true(fabsf(mean[c] - (of[0][c] + of[1][c] + of[2][c]) / 3) < 1e-5f);
+    free(mean);
+    nn_graph_destroy(joined);
+    for (int i = 0; i < 3; i++) {
+        free(of[i]);
+        nn_graph_destroy(part[i]);
+    }
+}
+
+static void test_only_networks_of_one_kind_are_joined(void **state)
+{
+    (void)state;
+    struct nn_graph *a = small(1), *b = nn_graph_create("other", 1), *joined = NULL;
+    nn_value x = nn_flatten(b, nn_input(b, "input", 1, 8, 8));
+    nn_graph_output(b, nn_dense(b, x, 4), "logits");
+    assert_int_equal(nn_graph_finish(b, NULL), 0);
+    struct err err = {0};
+    const struct nn_graph *const parts[] = {a, b};
+    assert_int_equal(nn_graph_join(&joined, parts, 2, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "network 2 has other inputs, outputs"));
+    assert_null(joined);
+    nn_graph_destroy(a);
+    nn_graph_destroy(b);
+}
+
 static void test_meta(void **state)
 {
     (void)state;
@@ -164,6 +226,8 @@ int main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_seed_decides_weights),
         cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_joined_networks_give_their_mean),
+        cmocka_unit_test(test_only_networks_of_one_kind_are_joined),
         cmocka_unit_test(test_meta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

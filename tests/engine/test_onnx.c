@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "half.h"
 #include "internal.h"
 #include "nn/layers.h"
 #include "nn/onnx.h"
@@ -150,6 +151,60 @@ static struct str swelling_model(size_t halves)
     return model;
 }
 
+/* The nearest number of 11 binary digits, ties to even; below 2^-14 steps of 2^-24. */
+static void test_halves_are_nearest(void **state)
+{
+    (void)state;
+    static const struct {
+        float from, to;
+    } cases[] = {{1.0f / 3, 1365 * 0x1p-12f}, {2049, 2048},      {2051, 2052},
+                 {-2049.5f, -2050},           {65504, 65504},    {65503, 65504},
+                 {0x1.8p-25f, 0x1p-24f},      {0x1p-26f, 0},     {0x1.ffp-15f, 0x1.ffp-15f},
+                 {0x1.fffp-15f, 0x1p-14f},    {-0x1p-14f, -0x1p-14f}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_true(nn__from_half(nn__to_half(cases[i].from)) == cases[i].to);
+    for (uint32_t h = 0; h < 0x10000; h++)
+        if ((h & 0x7c00) != 0x7c00)
+            assert_int_equal(nn__to_half(nn__from_half((uint16_t)h)), h);
+}
+
+/* Half of the weights' bytes; what was rounded comes back as it is and is stored so again. */
+static void test_halves_come_back(void **state)
+{
+    (void)state;
+    char *dir = testing_make_dir();
+    const char *path[] = {testing_path(dir, "floats"), testing_path(dir, "halves"),
+                          testing_path(dir, "again"), testing_path(dir, "wide")};
+    void *data[4];
+    size_t len[4];
+    struct nn_graph *a = small(), *b = NULL;
+    struct nn_tensor *large = nn__value(a, nn_graph_find(a, "Gemm_9.weight"));
+    ((float *)large->data)[0] = 1e6f; /* no half is as large: this tensor stays */
+    assert_int_equal(nn_onnx_save(a, path[0], NULL), 0);
+    nn_graph_store_halves(a, true);
+    assert_int_equal(nn_onnx_save(a, path[1], NULL), 0);
+    assert_int_equal(nn_onnx_load(&b, path[1], NULL), 0);
+    assert_int_equal(a->node_count, b->node_count);
+    assert_int_equal(nn_graph_parameters(a, true), nn_graph_parameters(b, true));
+    for (size_t i = 0; i < a->value_count; i++)
+        assert_same_value(a, b, a->values[i].name);
+    assert_true(((float *)large->data)[0] == 1e6f);
+    assert_int_equal(nn_onnx_save(b, path[2], NULL), 0);
+    nn_graph_store_halves(b, false);
+    assert_int_equal(nn_onnx_save(b, path[3], NULL), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(path_read(path[i], &data[i], &len[i], 1 << 20, NULL), 0);
+    assert_int_equal(len[1], len[2]);
+    assert_memory_equal(data[1], data[2], len[1]);
+    assert_int_equal(len[0], len[3]);
+    assert_memory_not_equal(data[0], data[3], len[0]);
+    for (int i = 0; i < 4; i++)
+        free(data[i]);
+    nn_graph_destroy(a);
+    nn_graph_destroy(b);
+    testing_remove_dir(dir);
+}
+
 static void test_memory_is_bounded_by_the_file(void **state)
 {
     static const size_t sizes[] = {2 << 20, 8 << 20}; /* too much for the graph, for the reader */
@@ -273,6 +328,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_halves_are_nearest),
+        cmocka_unit_test(test_halves_come_back),
         cmocka_unit_test(test_memory_is_bounded_by_the_file),
         cmocka_unit_test(test_truncated_bytes),
         cmocka_unit_test(test_flipped_bytes),

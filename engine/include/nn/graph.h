@@ -71,6 +71,17 @@ int64_t nn_graph_macs(const struct nn_graph *g);
 void nn_graph_freeze(struct nn_graph *g, nn_value upto);
 int nn_graph_adopt(struct nn_graph *g, const struct nn_graph *from, bool frozen_only);
 
+/* Whether files hold weights of two and more dimensions in 16 bits (IEEE 754 binary16), which
+ * halves their size; weights above 65504 stay as they are. With `halves` the weights are rounded at
+ * once; computing stays float32. A loaded graph is stored as it was. */
+void nn_graph_store_halves(struct nn_graph *g, bool halves);
+
+/* One network of several with the same inputs and outputs: every output is the mean of theirs.
+ * *out is finished and the caller's, with the metadata of the first; `part`s are copied. Such a
+ * network runs, it is not trained. ERR_FORMAT says which part differs. */
+int nn_graph_join(struct nn_graph **out, const struct nn_graph *const *part, int count,
+                  struct err *err);
+
 /* Key/value text that travels with the ONNX file (metadata_props). NULL: no such key. */
 const char *nn_graph_meta(const struct nn_graph *g, const char *key);
 void nn_graph_set_meta(struct nn_graph *g, const char *key, const char *value); /* copied */

@@ -2,7 +2,8 @@
  * loaded one with the set it came with. engine/onnx.proto is the part of the format that is
  * understood; the operators are those of the table in engine/README.md. Batch-norm layers are
  * stored unfolded, so a saved network can be trained on. Metadata (metadata_props) goes both ways.
- * Weights must lie inside the file.
+ * Weights must lie inside the file; halves are read as floats, and written as halves again where
+ * nn_graph_store_halves() wrote them.
  *
  * Bytes from outside are never trusted: every length and size is checked before memory is asked
  * for, and reading takes, the graph included, at most NN_ONNX_MEMORY_FACTOR times the file's size
