@@ -33,6 +33,7 @@ struct lab_values {
     int split; /* enum nn_split */
     /* network */
     const char *net, *init, *freeze;
+    bool half;
     double width, mean, std, crop_margin;
     /* training */
     int epochs, batch, patience, threads, seed;

@@ -1,9 +1,8 @@
-/* `models`: the zoo. `export`: a model or a network of the zoo as an ONNX file. */
+/* `models`: the zoo, or one model taken apart. */
 #include <stdio.h>
 #include <string.h>
 
 #include "lab/lab.h"
-#include "nn/onnx.h"
 #include "nn/zoo.h"
 
 static int print_entry(const struct nn_zoo_entry *e, struct err *err)
@@ -43,37 +42,4 @@ int lab_models(int argc, char **argv, struct err *err)
         rc = print_entry(&zoo[i], err);
     options_free(o);
     return rc < 0 ? STATUS_FAILED : STATUS_OK;
-}
-
-static int export(const struct lab_values *v, const char *model, struct err *err)
-{
-    struct nn_zoo_options options = {.width_factor = (float)v->width, .seed = 1};
-    struct nn_graph *g;
-    int rc = model != NULL ? nn_onnx_load(&g, model, err) : nn_zoo_build(&g, v->net, &options, err);
-    if (rc < 0)
-        return rc;
-    rc = nn_onnx_save(g, v->out, err);
-    if (rc == 0)
-        printf("%s: %zu parameters\n", v->out, nn_graph_parameters(g, false));
-    nn_graph_destroy(g);
-    return rc;
-}
-
-int lab_export(int argc, char **argv, struct err *err)
-{
-    struct lab_values v;
-    struct options *o;
-    int words, status;
-    status = options_begin(&o, &lab_options, &lab_commands[LAB_EXPORT], &v, argc, argv, err);
-    if (status != OPTIONS_GO)
-        return status;
-    char *const *word = options_words(o, &words);
-    if (v.out == NULL || words > 1 || (words == 1) == (v.net != NULL)) {
-        err_set(err, ERR_RANGE, "export takes one model or --net NAME, and --out FILE.onnx");
-        status = STATUS_USAGE;
-    } else {
-        status = export(&v, word[0], err) < 0 ? STATUS_FAILED : STATUS_OK;
-    }
-    options_free(o);
-    return status;
 }

@@ -38,9 +38,9 @@ static const char data[] = "Data", net[] = "Network", training[] = "Training",
                   report[] = "Report";
 
 static const struct option_spec specs[] = {
-    STRING(data, "data", data, "FILE", READS_DATA | BASELINE | PHOTOS,
+    STRING(data, "data", data, "FILE", READS_DATA | BASELINE | PHOTOS | EXPORT,
            "FER-2013 as CSV (emotion, pixels, Usage) or a folder of pictures, DIR/CLASS/ or "
-           "DIR/SPLIT/CLASS/."),
+           "DIR/SPLIT/CLASS/. export: fit the temperature on its PublicTest."),
     STRING(data, "votes", votes, "FILE", READS_DATA | DATA,
            "FER+ votes (fer2013new.csv) for the same rows."),
     FLAG(data, "dedup", dedup, "no", ALL_TRAINING | BASELINE,
@@ -58,6 +58,8 @@ static const struct option_spec specs[] = {
 
     STRING(net, "net", net, "NAME", ALL_TRAINING | EXPORT,
            "Network of the zoo (moodreel-lab models lists them)."),
+    FLAG(net, "half", half, "no", EXPORT,
+         "Store weights in 16 bits: half the size, computed as before."),
     NUMBER(net, "width", width, 0.05, 8, "1", ALL_TRAINING | EXPORT,
            "Factor on the network's channel counts."),
     STRING(net, "init", init, "MODEL", ALL_TRAINING,
@@ -79,7 +81,7 @@ static const struct option_spec specs[] = {
             "Pictures a step; bench: 1 and 16 when not given, models show: 1."),
     INTEGER(training, "patience", patience, 0, 10000, "0", ALL_TRAINING,
             "Stop after so many epochs without a better one; 0 never."),
-    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA | PHOTOS | MODELS | BENCH,
+    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA | PHOTOS | MODELS | BENCH | EXPORT,
             "0: one a processor; bench: one and all when not given."),
     INTEGER(training, "seed", seed, 0, 2147483647, "1", ALL_TRAINING,
             "Decides everything random: the same seed gives the same network."),
@@ -188,9 +190,9 @@ const struct command lab_commands[LAB_COMMAND_COUNT] = {
     [LAB_MODELS] = {"models", "[show MODEL]",
                     "List the networks that can be trained, or take a model apart", lab_models,
                     MODELS, NULL},
-    [LAB_EXPORT] = {"export", "[MODEL]",
-                    "Write a model, or an untrained network of the zoo, as ONNX", lab_export,
-                    EXPORT, NULL},
+    [LAB_EXPORT] = {"export", "[MODEL...]",
+                    "Write a model, the mean of several, or an untrained network of the zoo as "
+                    "ONNX", lab_export, EXPORT, NULL},
     [LAB_QUANTIZE] = {"quantize", "MODEL",
                       "Write a model that computes in 8 bits, and say what it costs in accuracy",
                       lab_quantize, QUANTIZE, NULL},

@@ -102,6 +102,34 @@ static void test_learning_reaches_the_pattern(void **state)
     str_free(&out);
 }
 
+/* One file of two models, with a temperature of its own, half as large on demand. */
+static void test_export_joins_models(void **state)
+{
+    (void)state;
+    const char *model = trained_model(), *twice = in(dir, "twice.onnx"), *half = in(dir, "h.onnx");
+    SAYS(0, "PublicTest pictures", "export", model, model, "--data", faces, "--out", twice);
+    SAYS(0, "parameters", "export", twice, "--half", "--out", half);
+    assert_true(accuracy_of(twice) == accuracy_of(model));
+    struct bytes wide = read_file(dir, "twice.onnx"), narrow = read_file(dir, "h.onnx");
+    assert_true(narrow.len < wide.len);
+    free(wide.data);
+    free(narrow.data);
+    SAYS(1, "recipe.conf", "export", model, recipe, "--out", twice);
+    const char *private = in(dir, "private.csv");
+    struct str rows = {0};
+    struct rng rng;
+    rng_seed(&rng, 5, 0);
+    str_addf(&rows, "emotion,pixels,Usage\n");
+    add_row(&rows, 3, "PrivateTest", &rng);
+    testing_write(private, rows.s, rows.len);
+    str_free(&rows);
+    SAYS(1, "there is no PublicTest picture", "export", model, "--data", private, "--out", half);
+    const char *folder = in(dir, "cut"), *cut = in(folder, "model.onnx");
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--crop-margin", "-0.1", "--out",
+           folder);
+    SAYS(1, "only models that are used alike become one", "export", model, cut, "--out", twice);
+}
+
 static size_t count_of(const char *text, const char *part)
 {
     size_t n = 0;
@@ -180,7 +208,7 @@ static void test_bad_input(void **state)
         {{"evaluate", faces, "--data", faces}, 1, "faces.csv"},
         {{"data", "none.csv"}, 1, "none.csv: No such file"},
         {{"data"}, 2, "one file or folder, not 0"},
-        {{"export", "--out", out_dir}, 2, "one model or --net NAME"},
+        {{"export", "--out", out_dir}, 2, "models or --net NAME"},
         {{"crossval", recipe, "--data", faces}, 2, "--out DIR"},
         {{"juggle"}, 2, "juggle"},
     };
@@ -262,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_evaluate_adds_up),
         cmocka_unit_test(test_photos_are_looked_for_faces),
         cmocka_unit_test(test_learning_reaches_the_pattern),
+        cmocka_unit_test(test_export_joins_models),
         cmocka_unit_test(test_precisions),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_data_counts_rows_and_duplicates),

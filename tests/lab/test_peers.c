@@ -1,7 +1,7 @@
 /* Other engines compute from our files what we do: every network of the zoo, exported after a few
- * steps of batch norm, is run by OpenCV's dnn module and, where ONNXRUNTIME_LIBRARY names its
- * library, by ONNX Runtime. (OpenCV 4.6 knows Clip in its old form only: it is spared mobilenet.)
- */
+ * steps of batch norm, and two joined to one, is run by OpenCV's dnn module and, where
+ * ONNXRUNTIME_LIBRARY names its library, by ONNX Runtime. (OpenCV 4.6 knows Clip in its old form
+ * only: it is spared mobilenet. It does not read weights of 16 bits either.) */
 #include "support/testing.h"
 
 #include <math.h>
@@ -82,11 +82,12 @@ static void compare(const char *peer, const struct nn_zoo_entry *e, struct nn_ru
     peer_close(p);
 }
 
-static void check_network(const char *peer, const struct nn_zoo_entry *e)
+/* `g`, as a file; destroys it. */
+static void check_graph(const char *peer, const struct nn_zoo_entry *e, struct nn_graph *g)
 {
     char *dir = testing_make_dir();
     const char *path = testing_path(dir, "exported.onnx");
-    struct nn_graph *g = used_network(e), *read = NULL;
+    struct nn_graph *read = NULL;
     struct nn_run *run = NULL;
     struct err err = {0};
     if (nn_onnx_save(g, path, &err) < 0 || nn_onnx_load(&read, path, &err) < 0 ||
@@ -102,19 +103,32 @@ static void check_network(const char *peer, const struct nn_zoo_entry *e)
     testing_remove_dir(dir);
 }
 
+static void check_joined(const char *peer, bool halves)
+{
+    const struct nn_zoo_entry *e = nn_zoo_find("moodreel-fast");
+    struct nn_graph *a = used_network(e), *b = used_network(e), *joined = NULL;
+    const struct nn_graph *const parts[] = {a, b};
+    assert_int_equal(nn_graph_join(&joined, parts, 2, NULL), 0);
+    nn_graph_store_halves(joined, halves);
+    nn_graph_destroy(a);
+    nn_graph_destroy(b);
+    check_graph(peer, e, joined);
+}
+
 static void check_zoo(const char *peer)
 {
     size_t count;
     const struct nn_zoo_entry *e = nn_zoo_list(&count);
     assert_true(count >= 6);
     for (size_t i = 0; i < count; i++)
-        check_network(peer, &e[i]);
+        check_graph(peer, &e[i], used_network(&e[i]));
 }
 
 static void test_opencv_computes_the_same(void **state)
 {
     (void)state;
     check_zoo("opencv");
+    check_joined("opencv", false);
 }
 
 static void test_onnx_runtime_computes_the_same(void **state)
@@ -125,6 +139,7 @@ static void test_onnx_runtime_computes_the_same(void **state)
         skip();
     }
     check_zoo("onnx-runtime");
+    check_joined("onnx-runtime", true);
 }
 
 int main(void)
