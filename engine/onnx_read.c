@@ -329,7 +329,7 @@ static void read_output(struct nn_graph *g, const Onnx__ValueInfoProto *p)
         nn_graph_output(g, v, name);
 }
 
-/* Weights that nn_graph_store_halves() made small, as onnx_write.c stores them: the first nodes of the file
+/* Weights of nn_graph_store_halves(), as onnx_write.c stores them: the first nodes of the file
  * widen them, one after the other. They are read as what they were. Other files' halves become
  * floats as well, with a Cast that does nothing behind them. */
 static bool widens(const Onnx__NodeProto *node, const Onnx__TensorProto *t)

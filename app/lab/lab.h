@@ -46,6 +46,7 @@ struct lab_values {
     double smoothing, vote_weight;
     int class_weights; /* enum nn_class_weights */
     const char *teacher;
+    bool vote_teacher;
     double teacher_weight, teacher_temperature;
     bool resume;
     /* augmentation */

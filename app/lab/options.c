@@ -81,7 +81,8 @@ static const struct option_spec specs[] = {
             "Pictures a step; bench: 1 and 16 when not given, models show: 1."),
     INTEGER(training, "patience", patience, 0, 10000, "0", ALL_TRAINING,
             "Stop after so many epochs without a better one; 0 never."),
-    INTEGER(training, "threads", threads, 0, 256, "0", READS_DATA | PHOTOS | MODELS | BENCH | EXPORT,
+    INTEGER(training, "threads", threads, 0, 256, "0",
+            READS_DATA | PHOTOS | MODELS | BENCH | EXPORT,
             "0: one a processor; bench: one and all when not given."),
     INTEGER(training, "seed", seed, 0, 2147483647, "1", ALL_TRAINING,
             "Decides everything random: the same seed gives the same network."),
@@ -124,8 +125,11 @@ static const struct option_spec specs[] = {
 
     STRING(teaching, "teacher", teacher, "MODEL[,MODEL...]", ALL_TRAINING,
            "Learn the mean output of these ONNX files beside the labels (Hinton et al. 2015)."),
+    FLAG(teaching, "vote-teacher", vote_teacher, "no", ALL_TRAINING,
+         "The FER+ votes are one more teacher of the label head: how often pictures with such "
+         "votes bear each label in Training (logistic regression)."),
     NUMBER(teaching, "teacher-weight", teacher_weight, 0, 1, "0.5", ALL_TRAINING,
-           "Share of the target that is the teacher's."),
+           "Share of the target that is the teachers'."),
     NUMBER(teaching, "teacher-temperature", teacher_temperature, 0.1, 100, "2", ALL_TRAINING,
            "Softens the teacher's probabilities."),
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "lab/predictor.h"
+#include "lab/vote_teacher.h"
 #include "nn/metrics.h"
 #include "nn/onnx.h"
 #include "nn/zoo.h"
@@ -96,9 +97,9 @@ static void add_softmax(const float *logits, int count, double temperature, floa
 }
 
 /* Adds `share` of the softened probabilities of the pictures to learn, of each and its mirror image
- * together. */
+ * together, and `vote_share` of the second head's. */
 static void ask_teacher(struct training *t, struct predictor *teacher, const struct nn_view *train,
-                        double temperature, float share)
+                        double temperature, float share, float vote_share)
 {
     const struct nn_dataset *d = train->data;
     size_t count = (size_t)train->count + 1, shares = (size_t)d->shares;
@@ -110,25 +111,28 @@ static void ask_teacher(struct training *t, struct predictor *teacher, const str
         add_softmax(logits + (size_t)i * EMOTION_COUNT, EMOTION_COUNT, temperature, share,
                     t->soft + row * EMOTION_COUNT);
         if (t->soft_share != NULL)
-            add_softmax(raw + (size_t)i * FERPLUS_MAX, d->shares, 1, share,
+            add_softmax(raw + (size_t)i * FERPLUS_MAX, d->shares, 1, vote_share,
                         t->soft_share + row * shares);
     }
     free(logits);
     free(raw);
 }
 
-/* The mean of all; of the votes only when every teacher has that head. */
-static void ask_teachers(struct training *t, struct predictor *const *teacher, int n,
-                         const struct nn_view *train, double temperature)
+/* The mean of all, the votes being one more with --vote-teacher; of the vote head only when every
+ * teacher has it. */
+static int ask_teachers(struct training *t, struct predictor *const *teacher, int n,
+                        const struct nn_view *train, const struct lab_values *v, struct err *err)
 {
     const struct nn_dataset *d = train->data;
-    bool votes = d->shares > 0;
+    bool heads = d->shares > 0 && n > 0;
+    float share = 1.0f / (float)(n + v->vote_teacher);
     for (int i = 0; i < n; i++)
-        votes = votes && predictor_preprocess(teacher[i])->ferplus_count == d->shares;
+        heads = heads && predictor_preprocess(teacher[i])->ferplus_count == d->shares;
     t->soft = mem_new((size_t)d->count, EMOTION_COUNT * sizeof *t->soft);
-    t->soft_share = votes ? mem_new((size_t)d->count, (size_t)d->shares * sizeof(float)) : NULL;
+    t->soft_share = heads ? mem_new((size_t)d->count, (size_t)d->shares * sizeof(float)) : NULL;
     for (int i = 0; i < n; i++)
-        ask_teacher(t, teacher[i], train, temperature, 1.0f / (float)n);
+        ask_teacher(t, teacher[i], train, v->teacher_temperature, share, 1.0f / (float)n);
+    return v->vote_teacher ? vote_teacher_add(train, share, t->soft, err) : 0;
 }
 
 /* The files of a list "a.onnx,b.onnx"; *opened counts them, also after an error. */
@@ -155,11 +159,11 @@ static int set_teachers(struct training *t, const struct lab_values *v, const st
 {
     struct predictor *teacher[TEACHERS_MAX];
     int n = 0;
-    if (v->teacher == NULL)
-        return 0;
-    int rc = open_teachers(teacher, &n, v->teacher, pool, err);
-    if (rc == 0)
-        ask_teachers(t, teacher, n, train, v->teacher_temperature);
+    int rc = 0;
+    if (v->teacher != NULL)
+        rc = open_teachers(teacher, &n, v->teacher, pool, err);
+    if (rc == 0 && n + v->vote_teacher > 0)
+        rc = ask_teachers(t, teacher, n, train, v, err);
     for (int i = 0; i < n; i++)
         predictor_close(teacher[i]);
     return rc;

@@ -303,6 +303,12 @@ static void test_votes_train_the_second_head(void **state)
     assert_int_equal(json_integer_value(json_object_get(ferplus, "count")), 2 * CLASSES + 1);
     assert_true(json_is_real(json_object_get(report, "both_heads_accuracy")));
     json_decref(report);
+    const char *taught = in(dir, "taught-by-votes");
+    PASSES("train", "--net", "moodreel-fast", "--data", faces, "--votes", votes, "--epochs", "1",
+           "--batch", "8", "--vote-teacher", "--out", taught);
+    assert_false(same_tensor(in(folder, "model.onnx"), in(taught, "model.onnx"), "Conv_0.weight"));
+    SAYS(1, "name their file with --votes", "train", recipe, "--data", faces, "--vote-teacher",
+         "--out", in(dir, "votes-unknown"));
     SAYS(1, "the data no votes", "train", "--net", "moodreel-fast", "--data", faces, "--batch", "8",
          "--out", in(dir, "voteless"));
     str_free(&s);
