@@ -191,8 +191,7 @@ static nn_value mean(struct nn_graph *g, const nn_value *values, size_t step, in
     return nn_mul(g, sum, share);
 }
 
-int nn_graph_join(struct nn_graph **out, const struct nn_graph *const *part, int count,
-                  struct err *err)
+int nn_graph_join(struct nn_graph **out, struct nn_graph *const *part, int count, struct err *err)
 {
     const struct nn_graph *first = part[0];
     for (int i = 1; i < count; i++)

@@ -179,15 +179,10 @@ static Onnx__NodeProto *write_node(struct writer *w, const struct nn_node *n)
 /* The Cast that makes a float of a weight of 16 bits. */
 static Onnx__NodeProto *write_widening(struct writer *w, const struct nn_tensor *t)
 {
+    int64_t type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    struct nn_attr to = {.name = "to", .kind = NN_ATTR_INT, .count = 1, .ints = &type};
     Onnx__NodeProto *p = arena_alloc(w->arena, sizeof *p);
-    Onnx__AttributeProto *to = arena_alloc(w->arena, sizeof *to);
     onnx__node_proto__init(p);
-    onnx__attribute_proto__init(to);
-    to->name = text("to");
-    to->has_type = true;
-    to->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
-    to->has_i = true;
-    to->i = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
     p->op_type = text("Cast");
     p->n_input = p->n_output = p->n_attribute = 1;
     p->input = list(w, 1);
@@ -195,7 +190,7 @@ static Onnx__NodeProto *write_widening(struct writer *w, const struct nn_tensor 
     p->attribute = list(w, 1);
     p->input[0] = half_name(w, t->name);
     p->output[0] = p->name = text(t->name);
-    p->attribute[0] = to;
+    p->attribute[0] = write_attribute(w, &to);
     return p;
 }
 

@@ -41,15 +41,11 @@ static int load_parts(struct nn_graph **part, char *const *model, int count, str
 static int join(struct nn_graph **out, char *const *model, int count, struct err *err)
 {
     struct nn_graph **part = mem_new((size_t)count, sizeof *part);
-    const struct nn_graph **parts = mem_new((size_t)count, sizeof *parts);
     int rc = load_parts(part, model, count, err);
-    for (int i = 0; i < count; i++)
-        parts[i] = part[i];
     if (rc == 0)
-        rc = nn_graph_join(out, parts, count, err);
+        rc = nn_graph_join(out, part, count, err);
     for (int i = 0; i < count; i++)
         nn_graph_destroy(part[i]);
-    free(parts);
     free(part);
     return rc;
 }
@@ -63,27 +59,17 @@ static int make(struct nn_graph **out, const struct lab_values *v, char *const *
     return count == 1 ? nn_onnx_load(out, model[0], err) : join(out, model, count, err);
 }
 
-/* Fits the temperature of the written model on PublicTest. */
-static int calibrate(const struct lab_values *v, struct err *err)
+/* What the temperature is fitted on. */
+static int open_data(struct lab_data_set *d, const struct lab_values *v, struct err *err)
 {
-    struct lab_data_set d;
-    struct pool *pool = pool_create(v->threads);
-    double temperature;
-    int rc = lab_data_open(&d, v, stderr, err);
-    if (rc == 0 && d.split[NN_VALIDATION].count == 0)
+    int rc = lab_data_open(d, v, stderr, err);
+    if (rc == 0 && d->split[NN_VALIDATION].count == 0)
         rc = err_set(err, ERR_RANGE, "%s: there is no PublicTest picture in it to fit the "
-                     "temperature of %s on", v->data, v->out);
-    if (rc == 0)
-        rc = training_calibrate(v->out, &d.split[NN_VALIDATION], pool, &temperature, err);
-    if (rc == 0)
-        printf("temperature %.3f by %d PublicTest pictures\n", temperature,
-               d.split[NN_VALIDATION].count);
-    lab_data_close(&d);
-    pool_destroy(pool);
+                     "temperature on", v->data);
     return rc;
 }
 
-static int export(const struct lab_values *v, char *const *model, int count, struct err *err)
+static int write_model(const struct lab_values *v, char *const *model, int count, struct err *err)
 {
     struct nn_graph *g;
     int rc = make(&g, v, model, count, err);
@@ -94,7 +80,31 @@ static int export(const struct lab_values *v, char *const *model, int count, str
     if (rc == 0)
         printf("%s: %zu parameters\n", v->out, nn_graph_parameters(g, false));
     nn_graph_destroy(g);
-    return rc == 0 && v->data != NULL ? calibrate(v, err) : rc;
+    return rc;
+}
+
+static int calibrate(const struct lab_values *v, const struct nn_view *val, struct err *err)
+{
+    struct pool *pool = pool_create(v->threads);
+    double temperature;
+    int rc = training_calibrate(v->out, val, pool, &temperature, err);
+    if (rc == 0)
+        printf("temperature %.3f by %d PublicTest pictures\n", temperature, val->count);
+    pool_destroy(pool);
+    return rc;
+}
+
+/* The data are read first: when they are of no use, an earlier file stays. */
+static int export(const struct lab_values *v, char *const *model, int count, struct err *err)
+{
+    struct lab_data_set d = {0};
+    int rc = v->data != NULL ? open_data(&d, v, err) : 0;
+    if (rc == 0)
+        rc = write_model(v, model, count, err);
+    if (rc == 0 && v->data != NULL)
+        rc = calibrate(v, &d.split[NN_VALIDATION], err);
+    lab_data_close(&d);
+    return rc;
 }
 
 int lab_export(int argc, char **argv, struct err *err)

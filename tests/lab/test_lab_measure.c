@@ -123,7 +123,9 @@ static void test_export_joins_models(void **state)
     add_row(&rows, 3, "PrivateTest", &rng);
     testing_write(private, rows.s, rows.len);
     str_free(&rows);
+    struct bytes before = read_file(dir, "h.onnx");
     SAYS(1, "there is no PublicTest picture", "export", model, "--data", private, "--out", half);
+    assert_unchanged(before, dir, "h.onnx");
     const char *folder = in(dir, "cut"), *cut = in(folder, "model.onnx");
     PASSES("train", recipe, "--data", faces, "--epochs", "1", "--crop-margin", "-0.1", "--out",
            folder);

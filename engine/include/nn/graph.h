@@ -79,8 +79,7 @@ void nn_graph_store_halves(struct nn_graph *g, bool halves);
 /* One network of several with the same inputs and outputs: every output is the mean of theirs.
  * *out is finished and the caller's, with the metadata of the first; `part`s are copied. Such a
  * network runs, it is not trained. ERR_FORMAT says which part differs. */
-int nn_graph_join(struct nn_graph **out, const struct nn_graph *const *part, int count,
-                  struct err *err);
+int nn_graph_join(struct nn_graph **out, struct nn_graph *const *part, int count, struct err *err);
 
 /* Key/value text that travels with the ONNX file (metadata_props). NULL: no such key. */
 const char *nn_graph_meta(const struct nn_graph *g, const char *key);

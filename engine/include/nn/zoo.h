@@ -1,5 +1,5 @@
 /* The networks that the project knows by name: those of the five documents it started from, and its
- * own two. models/README.md says what each was trained on and how well it does. */
+ * own. models/README.md says what each was trained on and how well it does. */
 #ifndef NN_ZOO_H
 #define NN_ZOO_H
 
