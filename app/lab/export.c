@@ -53,7 +53,8 @@ static int join(struct nn_graph **out, char *const *model, int count, struct err
 static int make(struct nn_graph **out, const struct lab_values *v, char *const *model, int count,
                 struct err *err)
 {
-    struct nn_zoo_options options = {.width_factor = (float)v->width, .seed = 1};
+    struct nn_zoo_options options = {.width_factor = (float)v->width, .height = v->side,
+                                      .width = v->side, .seed = 1};
     if (count == 0)
         return nn_zoo_build(out, v->net, &options, err);
     return count == 1 ? nn_onnx_load(out, model[0], err) : join(out, model, count, err);

@@ -34,6 +34,7 @@ struct lab_values {
     /* network */
     const char *net, *init, *freeze;
     bool half;
+    int side;
     double width, mean, std, crop_margin;
     /* training */
     int epochs, batch, patience, threads, seed;

@@ -1,5 +1,6 @@
 /* The option table of moodreel-lab. A recipe is a file of these names. */
 #include "lab/lab.h"
+#include "vision/preprocess.h"
 
 #define AT(field) offsetof(struct lab_values, field)
 
@@ -62,6 +63,9 @@ static const struct option_spec specs[] = {
          "Store weights in 16 bits: half the size, computed as before."),
     NUMBER(net, "width", width, 0.05, 8, "1", ALL_TRAINING | EXPORT,
            "Factor on the network's channel counts."),
+    INTEGER(net, "side", side, 0, PREPROCESS_SIDE_MAX, "0", ALL_TRAINING | EXPORT,
+            "Pixels on each side of the network's input; 0: its own. Where a network ends in a global "
+            "pool, smaller pictures train its first stage faster (see --init)."),
     STRING(net, "init", init, "MODEL", ALL_TRAINING,
            "Start from the weights of this ONNX file wherever name and shape agree; without --net "
            "its network is taken too."),

@@ -42,7 +42,8 @@ static int freeze(struct nn_graph *g, const char *name, struct err *err)
 static int build_graph(struct nn_graph **out, const struct lab_values *v, struct err *err)
 {
     struct nn_zoo_options options = {
-        .classes = EMOTION_COUNT, .width_factor = (float)v->width, .seed = (uint64_t)v->seed};
+        .classes = EMOTION_COUNT, .width_factor = (float)v->width, .height = v->side,
+        .width = v->side, .seed = (uint64_t)v->seed};
     int rc;
     if (v->net == NULL && v->init == NULL)
         return err_set(err, ERR_NOT_FOUND, "no network: name one with --net or in a recipe");

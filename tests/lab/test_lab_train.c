@@ -162,6 +162,17 @@ static bool same_tensor(const char *a, const char *b, const char *name)
     return same;
 }
 
+static int input_side(const char *model)
+{
+    struct nn_graph *g;
+    struct err err = {0};
+    if (nn_onnx_load(&g, model, &err) < 0)
+        fail_msg("%s", err.text);
+    int side = (int)nn_graph_shape(g, nn_graph_input(g, 0))->dims[2];
+    nn_graph_destroy(g);
+    return side;
+}
+
 static void test_transfer_keeps_what_is_frozen(void **state)
 {
     (void)state;
@@ -198,6 +209,22 @@ static void test_a_new_head_starts_fresh(void **state)
            &out);
     assert_non_null(strstr(out.s, "--new-head"));
     str_free(&out);
+}
+
+/* The same weights read smaller pictures first, then those that the network was made for. */
+static void test_small_pictures_come_first(void **state)
+{
+    (void)state;
+    const char *small = in(dir, "small"), *grown = in(dir, "grown");
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--side", "32", "--out", small);
+    small = in(small, "model.onnx");
+    assert_int_equal(input_side(small), 32);
+    PASSES("train", recipe, "--data", faces, "--epochs", "1", "--rate", "0", "--ema", "0", "--init",
+           small, "--out", grown);
+    grown = in(grown, "model.onnx");
+    assert_int_equal(input_side(grown), SIDE);
+    assert_true(same_tensor(small, grown, "Conv_0.weight"));
+    assert_true(same_tensor(small, grown, "Conv_50.weight"));
 }
 
 static void test_a_teacher_changes_what_is_learnt(void **state)
@@ -391,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_a_failing_rank_ends_all),
         cmocka_unit_test(test_transfer_keeps_what_is_frozen),
         cmocka_unit_test(test_a_new_head_starts_fresh),
+        cmocka_unit_test(test_small_pictures_come_first),
         cmocka_unit_test(test_a_teacher_changes_what_is_learnt),
         cmocka_unit_test(test_sharpness_aware_learns_another_network),
         cmocka_unit_test(test_several_teachers_give_their_mean),
