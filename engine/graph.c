@@ -116,6 +116,14 @@ bool nn__is_constant(const struct nn_graph *g, nn_value v)
     return v >= 0 && nn__value(g, v)->data;
 }
 
+bool nn__all_constant(const struct nn_graph *g, const struct nn_node *n)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (n->inputs[i] != NN_NONE && !nn__is_constant(g, n->inputs[i]))
+            return false;
+    return true;
+}
+
 /* FNV-1a (Fowler, Noll, Vo) */
 static size_t hash(const char *s)
 {

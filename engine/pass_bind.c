@@ -61,14 +61,6 @@ static bool fold_shape(struct nn__compiler *c, const struct nn_node *n)
     return data != NULL;
 }
 
-static bool all_constant(const struct nn_graph *g, const struct nn_node *n)
-{
-    for (int i = 0; i < n->input_count; i++)
-        if (n->inputs[i] != NN_NONE && !nn__is_constant(g, n->inputs[i]))
-            return false;
-    return true;
-}
-
 /* Results of a computed node are constants: they have no producer. */
 static void become_constant(struct nn_graph *g, const struct nn_node *n)
 {
@@ -145,7 +137,7 @@ static int bind_node(struct binding *b, const struct nn_node *n, struct err *err
         g->node_count--;
     } else if (fold_shape(b->c, copy))
         become_constant(g, copy);
-    else if (all_constant(g, copy) && (code = nn__fold(b->c, copy, err)) == 0) {
+    else if (nn__all_constant(g, copy) && (code = nn__fold(b->c, copy, err)) == 0) {
         remember_codes(b->c, copy);
         become_constant(g, copy);
     }

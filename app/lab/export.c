@@ -8,6 +8,7 @@
 #include "lab/lab.h"
 #include "lab/training.h"
 #include "nn/onnx.h"
+#include "nn/quantise.h"
 #include "nn/zoo.h"
 #include "vision/preprocess.h"
 
@@ -50,6 +51,15 @@ static int join(struct nn_graph **out, char *const *model, int count, struct err
     return rc;
 }
 
+static int widen(struct nn_graph **g, struct err *err)
+{
+    struct nn_graph *wide;
+    int rc = nn_dequantise(&wide, *g, err);
+    nn_graph_destroy(*g);
+    *g = rc == 0 ? wide : NULL;
+    return rc;
+}
+
 static int make(struct nn_graph **out, const struct lab_values *v, char *const *model, int count,
                 struct err *err)
 {
@@ -74,6 +84,8 @@ static int write_model(const struct lab_values *v, char *const *model, int count
 {
     struct nn_graph *g;
     int rc = make(&g, v, model, count, err);
+    if (rc == 0 && v->wide)
+        rc = widen(&g, err);
     if (rc < 0)
         return rc;
     nn_graph_store_halves(g, v->half);

@@ -33,7 +33,7 @@ struct lab_values {
     int split; /* enum nn_split */
     /* network */
     const char *net, *init, *freeze;
-    bool half;
+    bool half, wide;
     int side;
     double width, mean, std, crop_margin;
     /* training */

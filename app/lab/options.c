@@ -61,11 +61,13 @@ static const struct option_spec specs[] = {
            "Network of the zoo (moodreel-lab models lists them)."),
     FLAG(net, "half", half, "no", EXPORT,
          "Store weights in 16 bits: half the size, computed as before."),
+    FLAG(net, "wide", wide, "no", EXPORT,
+         "Turn a network of 8 bits into floats, for programs that do not read QuantizeLinear."),
     NUMBER(net, "width", width, 0.05, 8, "1", ALL_TRAINING | EXPORT,
            "Factor on the network's channel counts."),
     INTEGER(net, "side", side, 0, PREPROCESS_SIDE_MAX, "0", ALL_TRAINING | EXPORT,
-            "Pixels on each side of the network's input; 0: its own. Where a network ends in a global "
-            "pool, smaller pictures train its first stage faster (see --init)."),
+            "Pixels on each side of the network's input; 0: its own. Where a network ends in a "
+            "global pool, smaller pictures train its first stage faster (see --init)."),
     STRING(net, "init", init, "MODEL", ALL_TRAINING,
            "Start from the weights of this ONNX file wherever name and shape agree; without --net "
            "its network is taken too."),

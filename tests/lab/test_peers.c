@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "lab/peer.h"
 #include "nn/onnx.h"
+#include "nn/quantise.h"
 #include "nn/run.h"
 #include "nn/tape.h"
 #include "nn/zoo.h"
@@ -115,6 +116,23 @@ static void check_joined(const char *peer, bool halves)
     check_graph(peer, e, joined);
 }
 
+/* 8 bits and back. */
+static void check_widened(const char *peer)
+{
+    const struct nn_zoo_entry *e = nn_zoo_find("moodreel-fast");
+    struct nn_graph *g = used_network(e), *bytes = NULL, *wide = NULL;
+    struct nn_quantiser *q = NULL;
+    assert_int_equal(nn_quantiser_create(&q, g, RUN, NULL, NULL), 0);
+    noise(nn_quantiser_input(q), input_size(e, RUN), 7);
+    nn_quantiser_observe(q, RUN);
+    assert_int_equal(nn_quantiser_finish(q, &bytes, NULL), 0);
+    assert_int_equal(nn_dequantise(&wide, bytes, NULL), 0);
+    nn_quantiser_destroy(q);
+    nn_graph_destroy(g);
+    nn_graph_destroy(bytes);
+    check_graph(peer, e, wide);
+}
+
 static void check_zoo(const char *peer)
 {
     size_t count;
@@ -129,6 +147,7 @@ static void test_opencv_computes_the_same(void **state)
     (void)state;
     check_zoo("opencv");
     check_joined("opencv", false);
+    check_widened("opencv");
 }
 
 static void test_onnx_runtime_computes_the_same(void **state)

@@ -1,12 +1,15 @@
 /* Networks for tests. */
 #include "model.h"
 
+#include <math.h>
+
 #include "nn/layers.h"
 #include "nn/onnx.h"
+#include "nn/quantise.h"
 #include "support/testing.h"
 #include "vision/preprocess.h"
 
-static void write_model(const char *path, bool ferplus, const char *key, const char *value)
+static struct nn_graph *build(bool ferplus, const char *key, const char *value)
 {
     struct err err = {0};
     struct nn_graph *g = nn_graph_create("tiny", 7);
@@ -24,17 +27,43 @@ static void write_model(const char *path, bool ferplus, const char *key, const c
     preprocess_to_graph(&p, g);
     if (key != NULL)
         nn_graph_set_meta(g, key, value);
-    if (nn_graph_finish(g, &err) < 0 || nn_onnx_save(g, path, &err) < 0)
+    if (nn_graph_finish(g, &err) < 0)
+        fail_msg("%s", err.text);
+    return g;
+}
+
+/* Destroys the graph. */
+static void save(struct nn_graph *g, const char *path)
+{
+    struct err err = {0};
+    if (nn_onnx_save(g, path, &err) < 0)
         fail_msg("%s", err.text);
     nn_graph_destroy(g);
 }
 
 void model_write(const char *path, bool ferplus)
 {
-    write_model(path, ferplus, NULL, NULL);
+    save(build(ferplus, NULL, NULL), path);
 }
 
 void model_write_with(const char *path, const char *key, const char *value)
 {
-    write_model(path, false, key, value);
+    save(build(false, key, value), path);
+}
+
+void model_write_quantised(const char *path)
+{
+    struct err err = {0};
+    struct nn_graph *g = build(true, NULL, NULL), *bytes;
+    struct nn_quantiser *q;
+    if (nn_quantiser_create(&q, g, 1, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < MODEL_SIDE * MODEL_SIDE; i++)
+        nn_quantiser_input(q)[i] = 2 * sinf((float)i);
+    nn_quantiser_observe(q, 1);
+    if (nn_quantiser_finish(q, &bytes, &err) < 0)
+        fail_msg("%s", err.text);
+    nn_quantiser_destroy(q);
+    nn_graph_destroy(g);
+    save(bytes, path);
 }

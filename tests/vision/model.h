@@ -13,4 +13,7 @@ void model_write(const char *path, bool ferplus);
 /* The same with one metadata key changed. */
 void model_write_with(const char *path, const char *key, const char *value);
 
+/* The one with two heads in 8 bits. */
+void model_write_quantised(const char *path);
+
 #endif

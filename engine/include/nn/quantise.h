@@ -38,4 +38,16 @@ void nn_quantiser_observe(struct nn_quantiser *q, int images);
  * image must have been observed (ERR_RANGE). */
 int nn_quantiser_finish(const struct nn_quantiser *q, struct nn_graph **out, struct err *err);
 
+/* Whether a network has values or weights in 8 bits. */
+bool nn_is_quantised(const struct nn_graph *g);
+/* The way back: a copy of a network in QDQ form, made here or elsewhere, that computes in floats.
+ * Weights are what their codes stand for; values that were quantised and back are no longer
+ * rounded, so results differ by about a quantisation step. Values whose codes begin at 0 stay
+ * clipped by them where no ReLU made them: ONNX Runtime's quantiser leaves ReLUs to that.
+ * Operator set 11 or later, else ERR_UNSUPPORTED. */
+int nn_dequantise(struct nn_graph **out, const struct nn_graph *g, struct err *err);
+/* Whether this processor multiplies bytes (VNNI). On others a network of 8 bits takes longer than
+ * what nn_dequantise() makes of it. */
+bool nn_int8_is_fast(void);
+
 #endif
