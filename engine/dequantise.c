@@ -185,8 +185,7 @@ int nn_dequantise(struct nn_graph **out, const struct nn_graph *g, struct err *e
     *out = NULL;
     if (g->opset < 11)
         return err_set(err, ERR_UNSUPPORTED,
-                       "networks of operator set %d cannot be widened, only "
-                       "those of 11 or later",
+                       "networks of operator set %d cannot be widened, only those of 11 or later",
                        g->opset);
     struct widening w = {nn__copy_begin(g), g, mem_new(values, sizeof *w.codes),
                          mem_new(values, sizeof *w.wide)};

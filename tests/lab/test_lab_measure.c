@@ -79,7 +79,7 @@ static double accuracy_of(const char *model)
     return accuracy;
 }
 
-/* Then in 8 bits, from a file that says what the first one said. */
+/* Then in 8 bits, from a file that says what the first one said, and back in floats. */
 static void test_learning_reaches_the_pattern(void **state)
 {
     (void)state;
@@ -97,6 +97,13 @@ static void test_learning_reaches_the_pattern(void **state)
     expect(RUN(&out, "bench", bytes, "--runs", "1", "--batch", "1", "--threads", "1", "--json"), 0,
            &out);
     assert_non_null(strstr(out.s, "\"type\": \"int8\""));
+    const char *wide = in(folder, "wide.onnx");
+    PASSES("export", bytes, "--wide", "--out", wide);
+    assert_true(accuracy_of(wide) > 0.7);
+    str_clear(&out);
+    expect(RUN(&out, "bench", wide, "--runs", "1", "--batch", "1", "--threads", "1", "--precision",
+               "fp32", "--json"), 0, &out);
+    assert_non_null(strstr(out.s, "\"type\": \"fp32\""));
     str_clear(&out);
     expect(RUN(&out, "quantize", model, "--data", faces), 2, &out);
     str_free(&out);
