@@ -30,11 +30,6 @@ bool nn_is_quantised(const struct nn_graph *g)
     return false;
 }
 
-static bool one_number(const struct nn_graph *g, nn_value v)
-{
-    return nn__is_constant(g, v) && nn__shape_elements(nn_graph_shape(g, v), 1) == 1;
-}
-
 static double number(const struct nn_graph *g, const struct nn_node *n, int i, double absent)
 {
     bool there = i < n->input_count && n->inputs[i] != NN_NONE;
@@ -44,8 +39,8 @@ static double number(const struct nn_graph *g, const struct nn_node *n, int i, d
 /* One scale and zero point for all. */
 static bool plain(const struct nn_graph *g, const struct nn_node *n)
 {
-    return one_number(g, n->inputs[1]) &&
-           (n->input_count < 3 || n->inputs[2] == NN_NONE || one_number(g, n->inputs[2]));
+    return nn__one_number(g, n->inputs[1]) &&
+           (n->input_count < 3 || n->inputs[2] == NN_NONE || nn__one_number(g, n->inputs[2]));
 }
 
 /* Undoes n what this QuantizeLinear did? */

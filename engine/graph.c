@@ -116,6 +116,11 @@ bool nn__is_constant(const struct nn_graph *g, nn_value v)
     return v >= 0 && nn__value(g, v)->data;
 }
 
+bool nn__one_number(const struct nn_graph *g, nn_value v)
+{
+    return nn__is_constant(g, v) && nn__shape_elements(nn_graph_shape(g, v), 1) == 1;
+}
+
 bool nn__all_constant(const struct nn_graph *g, const struct nn_node *n)
 {
     for (int i = 0; i < n->input_count; i++)

@@ -217,7 +217,8 @@ bool nn__shape_equal(const struct nn_shape *a, const struct nn_shape *b);
 /* Values. The pointer from nn__value() is good until the next value is added. */
 struct nn_tensor *nn__value(const struct nn_graph *g, nn_value v);
 bool nn__is_constant(const struct nn_graph *g, nn_value v);
-/* Of all inputs that are there. */
+bool nn__one_number(const struct nn_graph *g, nn_value v); /* a constant of one element */
+/* Are all inputs that are there constant? */
 bool nn__all_constant(const struct nn_graph *g, const struct nn_node *n);
 /* Adds a value; name NULL makes one up; a taken name is an error. */
 nn_value nn__value_add(struct nn_graph *g, const char *name, enum nn_dtype type,

@@ -28,15 +28,11 @@ struct quantise {
     bool *dead;     /* nodes */
 };
 
-static bool one_number(const struct quantise *q, nn_value v)
-{
-    return nn__is_constant(q->g, v) && nn__shape_elements(nn__shape_of(q->c, v), 1) == 1;
-}
-
 /* The scale and zero point of a QuantizeLinear or DequantizeLinear; false: not one for all. */
 static bool read_quant(const struct quantise *q, const struct nn_node *n, struct nn__quant *out)
 {
-    if (!one_number(q, n->inputs[1]) || (nn__has(n, 2) && !one_number(q, n->inputs[2])))
+    if (!nn__one_number(q->g, n->inputs[1]) ||
+        (nn__has(n, 2) && !nn__one_number(q->g, n->inputs[2])))
         return false;
     double zero = nn__has(n, 2) ? nn__element(nn__value(q->g, n->inputs[2]), 0) : 0;
     if (!(zero >= 0 && zero <= 255))
