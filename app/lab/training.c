@@ -47,6 +47,8 @@ static int build_graph(struct nn_graph **out, const struct lab_values *v, struct
     int rc;
     if (v->net == NULL && v->init == NULL)
         return err_set(err, ERR_NOT_FOUND, "no network: name one with --net or in a recipe");
+    if (v->net == NULL && v->side > 0)
+        return err_set(err, ERR_NOT_FOUND, "--side needs --net: --init alone keeps its own size");
     if (v->new_head && (v->net == NULL || v->init == NULL || v->freeze == NULL))
         return err_set(err, ERR_NOT_FOUND, "--new-head needs --net, --init and --freeze");
     if (v->net == NULL)

@@ -225,6 +225,8 @@ static void test_small_pictures_come_first(void **state)
     assert_int_equal(input_side(grown), SIDE);
     assert_true(same_tensor(small, grown, "Conv_0.weight"));
     assert_true(same_tensor(small, grown, "Conv_50.weight"));
+    SAYS(1, "--side needs --net", "train", "--data", faces, "--init", small, "--side", "24",
+         "--out", in(dir, "sideless"));
 }
 
 static void test_a_teacher_changes_what_is_learnt(void **state)
