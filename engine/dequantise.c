@@ -174,14 +174,9 @@ static void copy(struct widening *w, const struct nn_node *n)
     }
 }
 
-int nn_dequantise(struct nn_graph **out, const struct nn_graph *g, struct err *err)
+static int widened(struct nn_graph **out, const struct nn_graph *g, struct err *err)
 {
     size_t values = g->value_count + 1;
-    *out = NULL;
-    if (g->opset < 11)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "networks of operator set %d cannot be widened, only those of 11 or later",
-                       g->opset);
     struct widening w = {nn__copy_begin(g), g, mem_new(values, sizeof *w.codes),
                          mem_new(values, sizeof *w.wide)};
     find_codes(&w);
@@ -193,4 +188,19 @@ int nn_dequantise(struct nn_graph **out, const struct nn_graph *g, struct err *e
     free(w.codes);
     free(w.wide);
     return nn__copy_end(&w.copy, out, err);
+}
+
+int nn_dequantise(struct nn_graph **g, struct err *err)
+{
+    struct nn_graph *wide;
+    if ((*g)->opset < 11)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "networks of operator set %d cannot be widened, only those of 11 or later",
+                       (*g)->opset);
+    int code = widened(&wide, *g, err);
+    if (code < 0)
+        return code;
+    nn_graph_destroy(*g);
+    *g = wide;
+    return code;
 }

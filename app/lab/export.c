@@ -51,15 +51,6 @@ static int join(struct nn_graph **out, char *const *model, int count, struct err
     return rc;
 }
 
-static int widen(struct nn_graph **g, struct err *err)
-{
-    struct nn_graph *wide;
-    int rc = nn_dequantise(&wide, *g, err);
-    nn_graph_destroy(*g);
-    *g = rc == 0 ? wide : NULL;
-    return rc;
-}
-
 static int make(struct nn_graph **out, const struct lab_values *v, char *const *model, int count,
                 struct err *err)
 {
@@ -84,12 +75,12 @@ static int write_model(const struct lab_values *v, char *const *model, int count
 {
     struct nn_graph *g;
     int rc = make(&g, v, model, count, err);
-    if (rc == 0 && v->wide)
-        rc = widen(&g, err);
     if (rc < 0)
         return rc;
+    rc = v->wide ? nn_dequantise(&g, err) : 0;
     nn_graph_store_halves(g, v->half);
-    rc = nn_onnx_save(g, v->out, err);
+    if (rc == 0)
+        rc = nn_onnx_save(g, v->out, err);
     if (rc == 0)
         printf("%s: %zu parameters\n", v->out, nn_graph_parameters(g, false));
     nn_graph_destroy(g);

@@ -73,18 +73,10 @@ static int check_shapes(struct classifier *c, struct err *err)
     return ERR_OK;
 }
 
-/* A network of 8 bits in floats, where the processor is faster with those. */
-static int widen(struct nn_graph **g, struct err *err)
+/* 8 bits become floats where the processor is faster with those. */
+static int suit_processor(struct nn_graph **g, struct err *err)
 {
-    struct nn_graph *wide;
-    if (nn_int8_is_fast() || !nn_is_quantised(*g))
-        return ERR_OK;
-    int code = nn_dequantise(&wide, *g, err);
-    if (code != ERR_OK)
-        return code;
-    nn_graph_destroy(*g);
-    *g = wide;
-    return ERR_OK;
+    return nn_int8_is_fast() || !nn_is_quantised(*g) ? ERR_OK : nn_dequantise(g, err);
 }
 
 static int compile(struct classifier *c, const char *onnx_path, struct pool *pool, struct err *err)
@@ -94,7 +86,7 @@ static int compile(struct classifier *c, const char *onnx_path, struct pool *poo
     if (code != ERR_OK)
         return code; /* names the file itself */
     if ((code = preprocess_from_graph(&c->pre, g, err)) == ERR_OK &&
-        (code = widen(&g, err)) == ERR_OK &&
+        (code = suit_processor(&g, err)) == ERR_OK &&
         (code = nn_run_create(&c->run, g, 1, pool, NULL, err)) == ERR_OK)
         code = check_shapes(c, err);
     nn_graph_destroy(g);

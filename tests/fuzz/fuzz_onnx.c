@@ -32,18 +32,6 @@ static void check_sentence(const struct err *err)
         abort();
 }
 
-/* The way back from 8 bits, which processors without byte products take. */
-static void widen(const struct nn_graph *g)
-{
-    struct err err = {0};
-    struct nn_graph *wide;
-    if (!nn_is_quantised(g))
-        return;
-    if (nn_dequantise(&wide, g, &err) < 0)
-        check_sentence(&err);
-    nn_graph_destroy(wide);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct err err = {0};
@@ -59,7 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (is_cheap(r))
         nn_run_forward(r);
     nn_run_destroy(r);
-    widen(g);
+    /* The way back from 8 bits, which processors without byte products take. */
+    if (nn_is_quantised(g) && nn_dequantise(&g, &err) < 0)
+        check_sentence(&err);
     nn_graph_destroy(g);
     return 0;
 }

@@ -40,12 +40,13 @@ int nn_quantiser_finish(const struct nn_quantiser *q, struct nn_graph **out, str
 
 /* Whether a network has values or weights in 8 bits. */
 bool nn_is_quantised(const struct nn_graph *g);
-/* The way back: a copy of a network in QDQ form, made here or elsewhere, that computes in floats.
+/* The way back: a network in QDQ form, made here or elsewhere, becomes one that computes in floats.
  * Weights are what their codes stand for; values that were quantised and back are no longer
  * rounded, so results differ by about a quantisation step. Values whose codes begin at 0 stay
  * clipped by them where no ReLU made them: ONNX Runtime's quantiser leaves ReLUs to that.
- * Operator set 11 or later, else ERR_UNSUPPORTED. */
-int nn_dequantise(struct nn_graph **out, const struct nn_graph *g, struct err *err);
+ * Operator set 11 or later, else ERR_UNSUPPORTED. *g is replaced; after an error it is as it
+ * was. */
+int nn_dequantise(struct nn_graph **g, struct err *err);
 /* Whether this processor multiplies bytes (VNNI). On others a network of 8 bits takes longer than
  * what nn_dequantise() makes of it. */
 bool nn_int8_is_fast(void);
