@@ -14,7 +14,7 @@
  * exec_norm.c   softmax, normalisations   exec_reduce.c   reductions, global pools
  * exec_map.c    everything that moves elements            exec_resize.c  linear and cubic Resize
  * exec_layout.c conversions between layouts               exec_quant.c   quantisation
- * exec_dot.c    convolutions, sums and means in 8 bits; convolutions in bfloat16 */
+ * exec_dot.c    convolutions, sums, products and means in 8 bits; convolutions in bfloat16 */
 #ifndef ENGINE_EXEC_H
 #define ENGINE_EXEC_H
 
@@ -32,7 +32,7 @@ nn__prepare_fn nn__prepare_layout, nn__prepare_unary, nn__prepare_nary,
     nn__prepare_conv16, nn__prepare_winograd, nn__prepare_pool16, nn__prepare_global_pool16,
     nn__prepare_qconcat16, nn__prepare_qavgpool16,
     nn__prepare_quantize, nn__prepare_quantize16, nn__prepare_qconv16, nn__prepare_bconv16,
-    nn__prepare_qadd16, nn__prepare_qmean16, nn__prepare_fill;
+    nn__prepare_qadd16, nn__prepare_qmul16, nn__prepare_qmean16, nn__prepare_fill;
 
 struct nn__exec_info {
     nn__prepare_fn *plain;

@@ -1,7 +1,8 @@
 /* Convolutions by dot products (struct nn_dot16): in bfloat16, in 8 bits, and what can be seen as
  * one of the latter: Gemm is a convolution with the size of the image, a sum of two images a
- * depthwise 1 x 1 with a residual, a mean a depthwise one with equal weights, a part of a Concat a
- * depthwise 1 x 1.
+ * depthwise 1 x 1 with a residual, a product of an image and one factor a channel a depthwise 1 x 1
+ * whose scales are known when it runs, a mean a depthwise one with equal weights, a part of a
+ * Concat a depthwise 1 x 1.
  *
  * In bfloat16 images stay floats: what a convolution reads of one is rounded into scratch first.
  *
@@ -22,7 +23,7 @@ struct dot {
     bool y_bytes, add_bytes;
     bool flat;               /* rows follow each other without gaps, in x, y and add */
     struct nn_dot16 c;       /* all but x, y, add */
-    struct nn__view x, y, add;
+    struct nn__view x, y, add, factor; /* those without images are not there */
     size_t x_start;          /* of the padded input */
     int oh, blocks;
     struct nn__cut cut;
@@ -33,6 +34,7 @@ struct dot_call {
     const struct dot *c;
     const struct nn__env *e;
     const void *x, *add;
+    const float *factor;
     void *y;
     uint16_t *rounded; /* BFLOAT: the image at work */
     int image;         /* its index; else the first of all */
@@ -57,15 +59,33 @@ static struct nn_dot16 at_image(const struct dot_call *call, size_t image)
     return k;
 }
 
+/* Scales and biases of blocks [b0, b1), multiplied by what one image's factors are, in scratch. */
+static void take_factors(const struct dot_call *call, struct nn_dot16 *k, struct nn__part p,
+                         float *scratch)
+{
+    const struct nn__view *f = &call->c->factor;
+    float *scale = scratch, *bias = scratch + call->c->blocks * 16;
+    for (int b = p.b0; b < p.b1; b++)
+        for (int i = b * 16; i < b * 16 + 16; i++) {
+            float factor = call->factor[f->start + (size_t)(call->image + p.image) * f->image +
+                                        (size_t)b * f->plane + (size_t)(i % 16)];
+            scale[i] = k->scale[i] * factor;
+            bias[i] = k->bias[i] * factor;
+        }
+    k->scale = scale;
+    k->bias = bias;
+}
+
 /* A piece: some blocks and rows of one image. */
 static void run_pieces(void *arg, int begin, int end, int thread)
 {
     const struct dot_call *call = arg;
     const struct dot *c = call->c;
-    (void)thread;
     for (int i = begin; i < end; i++) {
         struct nn__part p = nn__part(&c->cut, i);
         struct nn_dot16 k = at_image(call, (size_t)(call->image + p.image));
+        if (call->factor)
+            take_factors(call, &k, p, nn__scratch(call->e, thread));
         if (c->kind == BFLOAT)
             call->e->k->bconv16(&k, p.b0, p.b1, p.r0, p.r1);
         else if (c->kind == DEPTHWISE_BYTES)
@@ -80,7 +100,9 @@ static struct dot_call call_of(const struct nn__step *s, const struct nn__env *e
     const struct dot *c = s->context;
     int add = s->add >= 0 ? s->add : c->add.images > 0 ? s->in[1] : -1;
     return (struct dot_call){.c = c, .e = e, .x = e->at[s->in[0]],
-                             .add = add >= 0 ? e->at[add] : NULL, .y = e->at[s->out[0]]};
+                             .add = add >= 0 ? e->at[add] : NULL,
+                             .factor = c->factor.images > 0 ? e->at[s->in[1]] : NULL,
+                             .y = e->at[s->out[0]]};
 }
 
 static void run_bytes(const struct nn__step *s, const struct nn__env *e)
@@ -463,6 +485,20 @@ int nn__prepare_qadd16(struct nn__compiler *c, const struct nn__job *j, struct n
 {
     struct nn_window w = pixel(nn__shape_of(c, j->node->inputs[0]));
     return sum_windows(c, j, s, &w, j->in[1], 1, "qadd16", err);
+}
+
+int nn__prepare_qmul16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
+                       struct err *err)
+{
+    struct nn_window w = pixel(nn__shape_of(c, j->node->inputs[0]));
+    struct dot *v = nn__context(c, sizeof *v);
+    set_geometry(c, j, v, &w, -1);
+    set_quant(c, v, j->node->outputs[0], NN_NONE);
+    v->factor = nn__view(nn__place(c, j->in[1]));
+    nn__want_scratch(c, (size_t)v->blocks * 32);
+    int code = set_ones(c, v, &c->quant[j->node->inputs[0]], 1, err);
+    finish(c, s, v, "qmul16");
+    return code;
 }
 
 int nn__prepare_qmean16(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,

@@ -8,6 +8,7 @@
  *
  *   Conv, Gemm           s8 weights (depthwise: any), zero point 0, a scale or one a channel
  *   Add, GlobalAveragePool    on images
+ *   Mul                  of an image and one computed factor a channel (squeeze and excitation)
  *   AveragePool          without borders
  *   Concat               along the channels, in whole blocks
  *   MaxPool              between equal scales
@@ -198,6 +199,27 @@ static bool fits_add(const struct quantise *q, const struct nn_node *n, nn_value
            nn__shape_equal(nn__shape_of(q->c, x), nn__shape_of(q->c, other));
 }
 
+static bool fits_mul(const struct quantise *q, const struct nn_node *n, nn_value x)
+{
+    const struct nn_shape *image = nn__shape_of(q->c, n->outputs[0]);
+    const struct nn_shape *factor = nn__shape_of(q->c, n->inputs[1]);
+    return x != NN_NONE && image->rank == 4 && factor->rank == 4 &&
+           nn__shape_equal(nn__shape_of(q->c, x), image) && factor->dims[0] == image->dims[0] &&
+           factor->dims[1] == image->dims[1] && factor->dims[2] * factor->dims[3] == 1 &&
+           !nn__is_constant(q->g, n->inputs[1]);
+}
+
+/* A product has its image first. */
+static void order_factors(const struct quantise *q, struct nn_node *n)
+{
+    if (n->op != NN_OP_MUL || bytes_of(q, n->inputs[1]) == NN_NONE ||
+        !nn__shape_equal(nn__shape_of(q->c, n->inputs[1]), nn__shape_of(q->c, n->outputs[0])))
+        return;
+    nn_value first = n->inputs[0];
+    n->inputs[0] = n->inputs[1];
+    n->inputs[1] = first;
+}
+
 static bool fits_avgpool(const struct quantise *q, const struct nn_node *n)
 {
     struct nn_window w;
@@ -225,6 +247,8 @@ static bool fits_node(const struct quantise *q, const struct nn_node *n, nn_valu
         return fits_maxpool(q, n, x);
     case NN_OP_ADD:
         return fits_add(q, n, x);
+    case NN_OP_MUL:
+        return fits_mul(q, n, x);
     case NN_OP_AVGPOOL:
         return fits_avgpool(q, n);
     case NN_OP_CONCAT:
@@ -246,6 +270,7 @@ static void convert_node(struct quantise *q, int index)
 {
     struct nn_node *n = &q->g->nodes[index];
     struct nn__epilogue *e = &q->c->epilogues[index];
+    order_factors(q, n);
     nn_value x = n->op == NN_OP_GEMM ? rows_of(q, n->inputs[0]) : bytes_of(q, n->inputs[0]);
     if (x == NN_NONE || !fits_node(q, n, x))
         return;

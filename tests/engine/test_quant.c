@@ -344,6 +344,31 @@ static void test_residuals(void **state)
     nn_run_destroy(apart);
 }
 
+/* Squeeze and excitation; the factors are bytes themselves, come first, or nothing quantises the
+ * product. */
+static void build_excited(struct net *n, int variant)
+{
+    nn_value x = q(n, nn_input(n->g, "x", 18, 9, 8), 0.03f, 128);
+    nn_value a = q(n, conv(n, x, 35, 3, 1, 1), 0.03f, 117);
+    nn_value f = q(n, relu(n, conv(n, nn_global_avgpool(n->g, a), 5, 1, 1, 1)), 0.01f, 0);
+    f = nn_activation(n->g, conv(n, f, 35, 1, 1, 1), NN_ACT_SIGMOID);
+    if (variant == 1)
+        f = q(n, f, 1.0f / 255, 0);
+    nn_value y = variant == 2 ? nn_mul(n->g, f, a) : nn_mul(n->g, a, f);
+    nn_graph_output(n->g, variant == 3 ? y : q(n, relu(n, y), 1.0f / STEP, 0), "y");
+}
+
+static void test_excitation(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct nn_run *r = check(build_excited, i);
+        assert_int_equal(count_kernel(r, "qmul16"), 1);
+        assert_int_equal(count_kernel(r, "dequantise16"), i < 3); /* the result */
+        nn_run_destroy(r);
+    }
+}
+
 static void build_pools(struct net *n, int variant)
 {
     struct nn_pool pool = {.kernel = 3, .stride = 2, .pads = {.same = true}};
@@ -512,6 +537,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolutions), cmocka_unit_test(test_floats_behind),
         cmocka_unit_test(test_hidden_relu),  cmocka_unit_test(test_residuals),
+        cmocka_unit_test(test_excitation),
         cmocka_unit_test(test_pools),        cmocka_unit_test(test_branches),
         cmocka_unit_test(test_dense),        cmocka_unit_test(test_quantiser),
     };
