@@ -17,6 +17,9 @@ size_t nn_graph_parameters(const struct nn_graph *g, bool trainable_only)
         if (weight && (t->trainable || !trainable_only))
             total += (size_t)nn__shape_elements(&t->shape, 1);
     }
+    for (size_t i = 0; i < g->node_count && !trainable_only; i++)
+        if (g->nodes[i].op == NN_OP_DEQUANTIZE && nn__is_constant(g, g->nodes[i].inputs[0]))
+            total += (size_t)nn__shape_elements(nn_graph_shape(g, g->nodes[i].inputs[0]), 1);
     return total;
 }
 

@@ -442,6 +442,18 @@ static void test_dense(void **state)
     }
 }
 
+static void test_parameters(void **state)
+{
+    (void)state;
+    struct net n = net_begin(false);
+    nn_value x = q(&n, nn_input(n.g, "x", 5, 6, 6), 0.03f, 128);
+    nn_graph_output(n.g, conv(&n, x, 7, 3, 1, 1), "y");
+    assert_int_equal(nn_graph_finish(n.g, NULL), 0);
+    assert_int_equal(nn_graph_parameters(n.g, false), 7 * 5 * 9 + 7 + 7); /* scales, biases */
+    assert_int_equal(nn_graph_parameters(n.g, true), 7);
+    nn_graph_destroy(n.g);
+}
+
 /* A residual network with batch norm, as the zoo builds them; variant 1 ends flat. */
 static struct nn_graph *float_net(int variant)
 {
@@ -537,9 +549,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolutions), cmocka_unit_test(test_floats_behind),
         cmocka_unit_test(test_hidden_relu),  cmocka_unit_test(test_residuals),
-        cmocka_unit_test(test_excitation),
-        cmocka_unit_test(test_pools),        cmocka_unit_test(test_branches),
-        cmocka_unit_test(test_dense),        cmocka_unit_test(test_quantiser),
+        cmocka_unit_test(test_excitation),   cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_branches),     cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_parameters),   cmocka_unit_test(test_quantiser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

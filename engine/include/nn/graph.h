@@ -60,7 +60,7 @@ const struct nn_shape *nn_graph_shape(const struct nn_graph *g, nn_value v);
 enum nn_dtype nn_graph_dtype(const struct nn_graph *g, nn_value v);
 
 /* Numbers in the weights; with trainable_only those that an optimizer changes, without it also
- * running statistics, as Keras counts them. */
+ * running statistics, as Keras counts them, and 8-bit weights with their scales. */
 size_t nn_graph_parameters(const struct nn_graph *g, bool trainable_only);
 /* Multiply-accumulates of convolutions and dense layers for one image. */
 int64_t nn_graph_macs(const struct nn_graph *g);
