@@ -252,15 +252,19 @@ static void softmax(const float *logits, int n, float temperature, float *out)
 /* Softmax gives a head's belief under the shares its classes had in training, and disgust or fear
  * is next to never believed. Dividing by the shares would suit faces of which every class is as
  * frequent (Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities",
- * 2002, equation 2.4); by their square roots is half the way (README.md, "Two heads"). In the order
- * of enum emotion: FER-2013's labels, and the FER+ votes that went to one of the seven. */
+ * 2002, equation 2.4); by a power of them goes a part of the way. Powers and weight were measured
+ * (README.md, "Two heads"). Shares in the order of enum emotion: FER-2013's labels, and the FER+
+ * votes that went to one of the seven. */
 static const float label_share[] = {0.139f, 0.015f, 0.143f, 0.251f, 0.168f, 0.110f, 0.173f};
 static const float vote_share[] = {0.084f, 0.016f, 0.036f, 0.275f, 0.144f, 0.124f, 0.320f};
 
-static void even_out(struct emotion_scores *s, const float *share)
+static const float label_power = 0.5f, vote_power = 0.75f;
+static const float vote_weight = 1.5f; /* of the FER+ head; the label head's is 1 */
+
+static void even_out(struct emotion_scores *s, const float *share, float power)
 {
     for (int e = 0; e < EMOTION_COUNT; e++)
-        s->p[e] /= sqrtf(share[e]);
+        s->p[e] /= powf(share[e], power);
     emotion_normalise(s);
 }
 
@@ -273,7 +277,7 @@ void preprocess_reading(const struct preprocess *p, const float *logits, const f
     softmax(logits, EMOTION_COUNT, p->temperature, prob);
     for (int i = 0; i < EMOTION_COUNT; i++)
         out->scores.p[p->order[i]] = prob[i];
-    even_out(&out->scores, label_share);
+    even_out(&out->scores, label_share, label_power);
     if (ferplus == NULL || p->ferplus_count == 0)
         return;
     softmax(ferplus, p->ferplus_count, 1.0f, prob);
@@ -283,6 +287,7 @@ void preprocess_reading(const struct preprocess *p, const float *logits, const f
         else
             votes.p[p->ferplus[i]] += prob[i];
     }
-    even_out(&votes, vote_share);
-    emotion_blend(&out->scores, &votes, (1.0f - out->unknown) / (2.0f - out->unknown));
+    even_out(&votes, vote_share, vote_power);
+    float weight = vote_weight * (1.0f - out->unknown);
+    emotion_blend(&out->scores, &votes, weight / (1.0f + weight));
 }

@@ -69,9 +69,9 @@ void preprocess_normalise(const struct preprocess *p, const uint8_t *crop, bool 
 
 /* Raw outputs of the network to a reading: the one rule for photographs, live pictures and the
  * kiosk. softmax(logits / temperature) and softmax(ferplus), the latter over our seven, are evened
- * out by the square roots of their classes' shares in training. `ferplus` may be NULL; else the two
- * heads have one mean, the FER+ head weighing 1 - unknown, where `unknown` is what went to its
- * other columns. */
+ * out by their classes' shares in training to the powers of 1/2 and 3/4. `ferplus` may be NULL;
+ * else the two heads have one mean, the FER+ head weighing 1.5 (1 - unknown), where `unknown` is
+ * what went to its other columns. */
 void preprocess_reading(const struct preprocess *p, const float *logits, const float *ferplus,
                         struct reading *out);
 

@@ -270,8 +270,8 @@ static void the_second_head_weighs_what_it_knows(void **state)
     assert_true(sure.unknown < 1e-5f);
     assert_true(fabsf(unsure.unknown - 0.75f) < 1e-5f);
     float alone = one.scores.p[EMOTION_HAPPY];
-    assert_true(fabsf(sure.scores.p[EMOTION_HAPPY] - (alone + 1.0f) / 2.0f) < 1e-4f);
-    assert_true(fabsf(unsure.scores.p[EMOTION_HAPPY] - (alone + 0.25f) / 1.25f) < 1e-4f);
+    assert_true(fabsf(sure.scores.p[EMOTION_HAPPY] - (alone + 1.5f) / 2.5f) < 1e-4f);
+    assert_true(fabsf(unsure.scores.p[EMOTION_HAPPY] - (alone + 0.375f) / 1.375f) < 1e-4f);
     assert_true(fabsf(sum_of(&unsure) - 1.0f) < 1e-5f);
     p.temperature = 2.0f; /* fitted to the labels, not to the votes */
     preprocess_reading(&p, logits, shrug, &unsure);
