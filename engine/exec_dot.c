@@ -424,15 +424,21 @@ static int set_ones(struct nn__compiler *c, struct dot *v, const struct nn__quan
 }
 
 /* Sums of windows, or of two images, multiplied by `factor`. */
+static int set_sums(struct nn__compiler *c, const struct nn__job *j, struct dot *v,
+                    const struct nn_window *w, int add, double factor, struct err *err)
+{
+    const struct nn_node *n = j->node;
+    set_geometry(c, j, v, w, add);
+    set_quant(c, v, n->outputs[0], add >= 0 ? n->inputs[1] : NN_NONE);
+    return set_ones(c, v, &c->quant[n->inputs[0]], factor, err);
+}
+
 static int sum_windows(struct nn__compiler *c, const struct nn__job *j, struct nn__step *s,
                        const struct nn_window *w, int add, double factor, const char *kernel,
                        struct err *err)
 {
     struct dot *v = nn__context(c, sizeof *v);
-    const struct nn_node *n = j->node;
-    set_geometry(c, j, v, w, add);
-    set_quant(c, v, n->outputs[0], add >= 0 ? n->inputs[1] : NN_NONE);
-    int code = set_ones(c, v, &c->quant[n->inputs[0]], factor, err);
+    int code = set_sums(c, j, v, w, add, factor, err);
     finish(c, s, v, kernel);
     return code;
 }
@@ -492,11 +498,9 @@ int nn__prepare_qmul16(struct nn__compiler *c, const struct nn__job *j, struct n
 {
     struct nn_window w = pixel(nn__shape_of(c, j->node->inputs[0]));
     struct dot *v = nn__context(c, sizeof *v);
-    set_geometry(c, j, v, &w, -1);
-    set_quant(c, v, j->node->outputs[0], NN_NONE);
+    int code = set_sums(c, j, v, &w, -1, 1, err);
     v->factor = nn__view(nn__place(c, j->in[1]));
     nn__want_scratch(c, (size_t)v->blocks * 32);
-    int code = set_ones(c, v, &c->quant[j->node->inputs[0]], 1, err);
     finish(c, s, v, "qmul16");
     return code;
 }
