@@ -278,6 +278,23 @@ static void the_second_head_weighs_what_it_knows(void **state)
     assert_true(fabsf(unsure.unknown - 0.75f) < 1e-5f);
 }
 
+/* Votes are evened out further than labels: by the power of 3/4 of 0.275 / 0.084. */
+static void votes_are_evened_out(void **state)
+{
+    (void)state;
+    struct preprocess p = preprocess_defaults();
+    struct reading label, both;
+    float logits[EMOTION_COUNT] = {0}, even[2] = {0, 0};
+    p.ferplus_count = 2;
+    p.ferplus[0] = EMOTION_HAPPY;
+    p.ferplus[1] = EMOTION_ANGRY;
+    preprocess_reading(&p, logits, NULL, &label);
+    preprocess_reading(&p, logits, even, &both);
+    float angry = 2.5f * both.scores.p[EMOTION_ANGRY] - label.scores.p[EMOTION_ANGRY];
+    float happy = 2.5f * both.scores.p[EMOTION_HAPPY] - label.scores.p[EMOTION_HAPPY];
+    assert_true(fabsf(angry / happy - powf(0.275f / 0.084f, 0.75f)) < 1e-3f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +310,7 @@ int main(void)
         cmocka_unit_test(rare_classes_are_evened_out),
         cmocka_unit_test(outputs_become_readings),
         cmocka_unit_test(the_second_head_weighs_what_it_knows),
+        cmocka_unit_test(votes_are_evened_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
