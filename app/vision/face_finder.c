@@ -53,6 +53,7 @@ struct buffer {
 struct face_finder {
     struct cvc_cascade *cascade;
     struct cvc_cascade *second;     /* of the careful search; NULL: not needed yet, or not there */
+    struct cvc_cascade *profile;    /* the same */
     struct buffer small;            /* the picture at working size */
     struct face_box last[NEAR_MAX]; /* of the last live search, in a picture of this size: */
     int last_count;
@@ -75,6 +76,13 @@ static const char second_cascade[] = "lbp2";
 static const float SECOND_GROW = 1.45f;
 static const float SECOND_RISE = 0.11f; /* of the small box's side, upwards */
 enum { SECOND_NEIGHBOURS = 4 };
+
+/* Of a head that looks to the left of the picture; its box reaches behind the head. Where both
+ * cascades find a head, in 229 video frames, the frontal box has this part of its side and lies by
+ * this part of it to the left (medians). */
+static const char profile_cascade[] = "haarcascades/haarcascade_profileface.xml";
+static const float PROFILE_GROW = 0.9f;
+static const float PROFILE_LEFT = 0.16f;
 
 /* Debian and Fedora, Arch, Homebrew on ARM and Intel, builds from source. */
 static const char *const cascade_dirs[] = {"/usr/share/opencv4", "/usr/share/opencv",
@@ -132,6 +140,7 @@ void face_finder_close(struct face_finder *f)
         return;
     cvc_cascade_close(f->cascade);
     cvc_cascade_close(f->second);
+    cvc_cascade_close(f->profile);
     mem_free_aligned(f->small.px);
     free(f);
 }
@@ -248,12 +257,14 @@ static int search(const struct gray_view *work, const struct search *s, float k,
 
 /* How hard, in a picture that showed no face as it stands: with more proof for a face. */
 static const struct effort turned_effort = {.face_min = 0.15f, .scale = 1.1, .neighbours = 8};
+/* A frontal cascade takes more things for a face than this one. */
+static const struct effort profile_effort = {.face_min = 0.2f, .scale = 1.1, .neighbours = 4};
 
-static int search_all(struct face_finder *f, const struct gray_view *work, const struct effort *e,
-                      float k, struct face_box *faces, struct err *err)
+static int search_all(struct cvc_cascade *cascade, const struct gray_view *work,
+                      const struct effort *e, float k, struct face_box *faces, struct err *err)
 {
     struct search s = {
-        .cascade = f->cascade,
+        .cascade = cascade,
         .where = {0, 0, work->width, work->height},
         .scale = e->scale,
         .neighbours = e->neighbours,
@@ -375,7 +386,7 @@ static int search_live(struct face_finder *f, const struct gray_view *gray,
             return count;
     }
     f->since_full = 0;
-    int count = search_all(f, work, &efforts[FINDER_LIVE], k, faces, err);
+    int count = search_all(f->cascade, work, &efforts[FINDER_LIVE], k, faces, err);
     if (count == 0)
         count = search_all_tilted(f, gray, faces, err);
     return count < 0 ? count : tidy(faces, count);
@@ -390,60 +401,113 @@ static void remember(struct face_finder *f, const struct gray_view *gray,
     memcpy(f->last, faces, sizeof faces[0] * (size_t)f->last_count);
 }
 
-static void open_second(struct face_finder *f)
+/* false: OpenCV's data has no such file. */
+static bool open_lazily(struct cvc_cascade **cascade, const char *name)
 {
     char path[256];
     char why[160];
-    if (f->second == NULL && face_finder_path(second_cascade, path, sizeof path))
-        cvc_cascade_open(&f->second, path, why, sizeof why);
+    if (*cascade == NULL &&
+        (face_finder_path(name, path, sizeof path) || face_finder_data(name, path, sizeof path)))
+        cvc_cascade_open(cascade, path, why, sizeof why);
+    return *cascade != NULL;
+}
+
+/* Larger by this factor, and moved by parts of the old side to the face's right and down. */
+static void reframe(struct face_box *face, float grow, float right, float down)
+{
+    float c = cosf(face->roll);
+    float s = sinf(face->roll);
+    face->x += (right * c - down * s - 0.5f * (grow - 1.0f)) * face->w;
+    face->y += (right * s + down * c - 0.5f * (grow - 1.0f)) * face->h;
+    face->w *= grow;
+    face->h *= grow;
 }
 
 static int search_second(struct face_finder *f, const struct gray_view *work, float k,
                          struct face_box *faces, struct err *err)
 {
-    open_second(f);
-    if (f->second == NULL)
+    struct effort effort = efforts[FINDER_CAREFUL];
+    if (!open_lazily(&f->second, second_cascade))
         return 0;
-    struct search s = {
-        .cascade = f->second,
-        .where = {0, 0, work->width, work->height},
-        .scale = efforts[FINDER_CAREFUL].scale,
-        .neighbours = SECOND_NEIGHBOURS,
-        .min_side = (int)((float)shorter(work) * efforts[FINDER_CAREFUL].face_min),
-    };
-    int count = search(work, &s, k, faces, 0, err);
-    for (int i = 0; i < count; i++) {
-        float grow = 0.5f * (SECOND_GROW - 1.0f) * faces[i].w;
-        faces[i].x -= grow;
-        faces[i].y -= grow + SECOND_RISE * faces[i].h;
-        faces[i].w *= SECOND_GROW;
-        faces[i].h *= SECOND_GROW;
-    }
+    effort.neighbours = SECOND_NEIGHBOURS;
+    int count = search_all(f->second, work, &effort, k, faces, err);
+    for (int i = 0; i < count; i++)
+        reframe(&faces[i], SECOND_GROW, 0.0f, -SECOND_RISE);
     return count;
+}
+
+/* The picture in a square with room around it, of its longer side (its edge is repeated), turned
+ * by `roll`. */
+static int look(struct face_finder *f, const struct gray_view *gray, float roll, float room,
+                struct face_box *window, struct gray_view *work, struct err *err)
+{
+    float side = (float)(gray->width > gray->height ? gray->width : gray->height);
+    float wide = side * (1.0f + 2.0f * room);
+    int code = reserve(&f->small, (size_t)LOOK_SIDE * LOOK_SIDE, err);
+    if (code != ERR_OK)
+        return code;
+    *work = (struct gray_view){f->small.px, LOOK_SIDE, LOOK_SIDE, LOOK_SIDE};
+    *window = (struct face_box){0.5f * ((float)gray->width - wide),
+                                0.5f * ((float)gray->height - wide), wide, wide, roll};
+    preprocess_crop(gray, window, 0.0f, LOOK_SIDE, f->small.px);
+    return ERR_OK;
 }
 
 /* The last looks of the careful search, when the picture as it stands shows no face: with room
  * around it, for a face cut off tightly, and turned, for a tilted head or a picture on its side. */
 static const struct {
-    float roll;   /* radians */
-    float margin; /* room around the picture, of its longer side; its edge is repeated */
+    float roll; /* radians */
+    float room;
 } looks[] = {{0.0f, 0.2f},  {0.35f, 0.0f}, {-0.35f, 0.0f}, {0.7f, 0.0f},
              {-0.7f, 0.0f}, {1.57f, 0.0f}, {-1.57f, 0.0f}};
 
 static int search_turned(struct face_finder *f, const struct gray_view *gray,
                          struct face_box *faces, struct err *err)
 {
-    int count = reserve(&f->small, (size_t)LOOK_SIDE * LOOK_SIDE, err);
+    int count = 0;
     for (size_t i = 0; i < sizeof looks / sizeof looks[0] && count == 0; i++) {
-        struct gray_view work = {f->small.px, LOOK_SIDE, LOOK_SIDE, LOOK_SIDE};
-        float side = (float)(gray->width > gray->height ? gray->width : gray->height);
-        float wide = side * (1.0f + 2.0f * looks[i].margin);
-        struct face_box window = {0.5f * ((float)gray->width - wide),
-                                  0.5f * ((float)gray->height - wide), wide, wide, looks[i].roll};
-        preprocess_crop(gray, &window, 0.0f, LOOK_SIDE, f->small.px);
-        count = search_all(f, &work, &turned_effort, 1.0f, faces, err);
+        struct face_box window;
+        struct gray_view work;
+        count = look(f, gray, looks[i].roll, looks[i].room, &window, &work, err);
+        if (count == ERR_OK)
+            count = search_all(f->cascade, &work, &turned_effort, 1.0f, faces, err);
         for (int k = 0; k < count; k++)
             out_of_window(&faces[k], &window, LOOK_SIDE);
+    }
+    return count;
+}
+
+static void mirror(const struct gray_view *g, uint8_t *px)
+{
+    for (int y = 0; y < g->height; y++)
+        for (int x = 0; x < g->width / 2; x++) {
+            uint8_t *left = &px[y * g->stride + x];
+            uint8_t *right = &px[y * g->stride + g->width - 1 - x];
+            uint8_t was = *left;
+            *left = *right;
+            *right = was;
+        }
+}
+
+/* Heads that are turned to the side: to the left of the picture, then to the right. */
+static int search_profiles(struct face_finder *f, const struct gray_view *gray,
+                           struct face_box *faces, struct err *err)
+{
+    struct face_box window;
+    struct gray_view work;
+    if (!open_lazily(&f->profile, profile_cascade))
+        return 0;
+    int count = look(f, gray, 0.0f, looks[0].room, &window, &work, err);
+    for (int right = 0; right < 2 && count == 0; right++) {
+        if (right)
+            mirror(&work, f->small.px);
+        count = search_all(f->profile, &work, &profile_effort, 1.0f, faces, err);
+        for (int i = 0; i < count; i++) {
+            reframe(&faces[i], PROFILE_GROW, -PROFILE_LEFT, 0.0f);
+            if (right)
+                faces[i].x = LOOK_SIDE - faces[i].x - faces[i].w;
+            out_of_window(&faces[i], &window, LOOK_SIDE);
+        }
     }
     return count;
 }
@@ -452,11 +516,13 @@ static int search_careful(struct face_finder *f, const struct gray_view *gray,
                           const struct gray_view *work, float k, struct face_box *faces,
                           struct err *err)
 {
-    int count = search_all(f, work, &efforts[FINDER_CAREFUL], k, faces, err);
+    int count = search_all(f->cascade, work, &efforts[FINDER_CAREFUL], k, faces, err);
     if (count == 0)
         count = search_second(f, work, k, faces, err);
     if (count == 0)
         count = search_turned(f, gray, faces, err);
+    if (count == 0)
+        count = search_profiles(f, gray, faces, err);
     return count < 0 ? count : tidy(faces, count);
 }
 
@@ -466,11 +532,8 @@ static int give_out(const struct face_box *faces, int count, struct face_box *ou
     if (count > max)
         count = max;
     for (int i = 0; i < count; i++) {
-        float grow = 0.5f * (FRAME_GROW - 1.0f) * faces[i].w;
-        float drop = FRAME_DROP * faces[i].h;
-        out[i] = (struct face_box){faces[i].x - grow - drop * sinf(faces[i].roll),
-                                   faces[i].y - grow + drop * cosf(faces[i].roll),
-                                   faces[i].w * FRAME_GROW, faces[i].h * FRAME_GROW, faces[i].roll};
+        out[i] = faces[i];
+        reframe(&out[i], FRAME_GROW, 0.0f, FRAME_DROP);
     }
     return count;
 }

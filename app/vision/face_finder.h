@@ -12,7 +12,7 @@
 
 enum finder_effort {
     FINDER_LIVE,   /* 640x480 in a few milliseconds: faces from about 1/8 of the picture's height */
-    FINDER_CAREFUL /* stills and photographs: smaller, tilted and badly lit faces too */
+    FINDER_CAREFUL /* stills and photographs: smaller, tilted, turned and badly lit faces too */
 };
 
 struct face_finder;

@@ -1,5 +1,5 @@
-/* Faces that are tilted, small or cut off tightly, and the tilt of a head by its eyes. The faces
- * are the drawn ones and, where the optional data is, photographs. */
+/* Faces that are tilted, turned, small or cut off tightly, and the tilt of a head by its eyes. The
+ * faces are the drawn ones and, where the optional data is, photographs. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +111,34 @@ static void faces_cut_off_tightly_are_found(void **state)
     assert_true(face.w > 30 && face.w < 70);
 }
 
+/* `turned` shows the drawn head turned by `yaw` radians: what was drawn is wrapped around a
+ * cylinder as wide as the head, before a plain wall. */
+static void turn_head(const struct face_box *face, float yaw)
+{
+    float radius = 0.5f * face->w;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        float across = ((float)(i % SIDE) - SIDE / 2) / radius;
+        float angle = asinf(fmaxf(-1.0f, fminf(across, 1.0f))) - yaw;
+        float x = face->x + radius * (1.0f + sinf(angle));
+        float y = face->y + radius + (float)(i / SIDE) - SIDE / 2;
+        bool seen = fabsf(across) < 1.0f && fabsf(angle) < 1.57f && y >= 0.0f && y < HEIGHT;
+        turned[i] = seen ? scene[(int)y * WIDTH + (int)x] : 90;
+    }
+}
+
+static void heads_turned_to_the_side_are_found(void **state)
+{
+    (void)state;
+    struct face_box front, face;
+    assert_int_equal(find(&upright, FINDER_LIVE, &front), 1);
+    for (float yaw = -1.2f; yaw < 1.3f; yaw += 0.6f) {
+        turn_head(&front, yaw);
+        assert_int_equal(find(&tilted, FINDER_CAREFUL, &face), 1);
+        assert_inside(&face, SIDE / 2 + 0.3f * front.w * sinf(yaw), SIDE / 2);
+        assert_true(face.w > 0.6f * front.w && face.w < 1.1f * front.w);
+    }
+}
+
 static void nothing_is_found_in_nothing(void **state)
 {
     (void)state;
@@ -174,6 +202,7 @@ int main(void)
         cmocka_unit_test(tilted_heads_are_found_and_their_tilt_is_told),
         cmocka_unit_test(a_head_may_tilt_while_it_is_watched),
         cmocka_unit_test(faces_cut_off_tightly_are_found),
+        cmocka_unit_test(heads_turned_to_the_side_are_found),
         cmocka_unit_test(nothing_is_found_in_nothing),
         cmocka_unit_test(a_picture_without_eyes_is_left_alone),
         cmocka_unit_test(eyes_tell_the_tilt),
