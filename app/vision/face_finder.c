@@ -255,11 +255,6 @@ static int search(const struct gray_view *work, const struct search *s, float k,
     return count;
 }
 
-/* How hard, in a picture that showed no face as it stands: with more proof for a face. */
-static const struct effort turned_effort = {.face_min = 0.15f, .scale = 1.1, .neighbours = 8};
-/* A frontal cascade takes more things for a face than this one. */
-static const struct effort profile_effort = {.face_min = 0.2f, .scale = 1.1, .neighbours = 4};
-
 static int search_all(struct cvc_cascade *cascade, const struct gray_view *work,
                       const struct effort *e, float k, struct face_box *faces, struct err *err)
 {
@@ -454,12 +449,14 @@ static int look(struct face_finder *f, const struct gray_view *gray, float roll,
 }
 
 /* The last looks of the careful search, when the picture as it stands shows no face: with room
- * around it, for a face cut off tightly, and turned, for a tilted head or a picture on its side. */
+ * around it, for a face cut off tightly, and turned, for a tilted head or a picture on its side,
+ * with more proof for a face. */
 static const struct {
     float roll; /* radians */
     float room;
-} looks[] = {{0.0f, 0.2f},  {0.35f, 0.0f}, {-0.35f, 0.0f}, {0.7f, 0.0f},
-             {-0.7f, 0.0f}, {1.57f, 0.0f}, {-1.57f, 0.0f}};
+    int neighbours;
+} looks[] = {{0.0f, 0.2f, 6},  {0.35f, 0.2f, 8}, {-0.35f, 0.2f, 8}, {0.7f, 0.0f, 8},
+             {-0.7f, 0.0f, 8}, {1.57f, 0.0f, 8}, {-1.57f, 0.0f, 8}};
 
 static int search_turned(struct face_finder *f, const struct gray_view *gray,
                          struct face_box *faces, struct err *err)
@@ -468,9 +465,10 @@ static int search_turned(struct face_finder *f, const struct gray_view *gray,
     for (size_t i = 0; i < sizeof looks / sizeof looks[0] && count == 0; i++) {
         struct face_box window;
         struct gray_view work;
+        struct effort effort = {.face_min = 0.15f, .scale = 1.1, .neighbours = looks[i].neighbours};
         count = look(f, gray, looks[i].roll, looks[i].room, &window, &work, err);
         if (count == ERR_OK)
-            count = search_all(f->cascade, &work, &turned_effort, 1.0f, faces, err);
+            count = search_all(f->cascade, &work, &effort, 1.0f, faces, err);
         for (int k = 0; k < count; k++)
             out_of_window(&faces[k], &window, LOOK_SIDE);
     }
@@ -488,6 +486,8 @@ static void mirror(const struct gray_view *g, uint8_t *px)
             *right = was;
         }
 }
+
+static const struct effort profile_effort = {.face_min = 0.2f, .scale = 1.1, .neighbours = 4};
 
 /* Heads that are turned to the side: to the left of the picture, then to the right. */
 static int search_profiles(struct face_finder *f, const struct gray_view *gray,
