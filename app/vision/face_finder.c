@@ -72,7 +72,7 @@ static const struct {
 /* The second opinion of the careful search: of 17 press photographs without a hit of "haar" this
  * one finds 14, and nothing in pictures without a face. Its boxes hold eyes to mouth only; they are
  * grown to the frame of the others, which the classifier was trained on (README.md, "Measured"). */
-static const char second_cascade[] = "lbp2";
+static const char second_cascade[] = "lbpcascades/lbpcascade_frontalface_improved.xml";
 static const float SECOND_GROW = 1.45f;
 static const float SECOND_RISE = 0.11f; /* of the small box's side, upwards */
 enum { SECOND_NEIGHBOURS = 4 };
@@ -397,12 +397,11 @@ static void remember(struct face_finder *f, const struct gray_view *gray,
 }
 
 /* false: OpenCV's data has no such file. */
-static bool open_lazily(struct cvc_cascade **cascade, const char *name)
+static bool open_lazily(struct cvc_cascade **cascade, const char *file)
 {
     char path[256];
     char why[160];
-    if (*cascade == NULL &&
-        (face_finder_path(name, path, sizeof path) || face_finder_data(name, path, sizeof path)))
+    if (*cascade == NULL && face_finder_data(file, path, sizeof path))
         cvc_cascade_open(cascade, path, why, sizeof why);
     return *cascade != NULL;
 }
