@@ -66,7 +66,6 @@ static const struct {
 } cascades[] = {
     {"haar", "haarcascades/haarcascade_frontalface_alt2.xml"},
     {"lbp", "lbpcascades/lbpcascade_frontalface.xml"},
-    {"lbp2", "lbpcascades/lbpcascade_frontalface_improved.xml"},
 };
 
 /* The second opinion of the careful search: of 17 press photographs without a hit of "haar" this
