@@ -473,15 +473,14 @@ static int search_turned(struct face_finder *f, const struct gray_view *gray,
     return count;
 }
 
-static void mirror(const struct gray_view *g, uint8_t *px)
+/* Left and right change places in side x side pixels. */
+static void mirror(uint8_t *px, int side)
 {
-    for (int y = 0; y < g->height; y++)
-        for (int x = 0; x < g->width / 2; x++) {
-            uint8_t *left = &px[y * g->stride + x];
-            uint8_t *right = &px[y * g->stride + g->width - 1 - x];
-            uint8_t was = *left;
-            *left = *right;
-            *right = was;
+    for (uint8_t *row = px; row < px + side * side; row += side)
+        for (int x = 0; x < side / 2; x++) {
+            uint8_t left = row[x];
+            row[x] = row[side - 1 - x];
+            row[side - 1 - x] = left;
         }
 }
 
@@ -498,7 +497,7 @@ static int search_profiles(struct face_finder *f, const struct gray_view *gray,
     int count = look(f, gray, 0.0f, looks[0].room, &window, &work, err);
     for (int right = 0; right < 2 && count == 0; right++) {
         if (right)
-            mirror(&work, f->small.px);
+            mirror(f->small.px, LOOK_SIDE);
         count = search_all(f->profile, &work, &profile_effort, 1.0f, faces, err);
         for (int i = 0; i < count; i++) {
             reframe(&faces[i], PROFILE_GROW, -PROFILE_LEFT, 0.0f);
